@@ -4,19 +4,25 @@ BIN = .venv/bin
 # with no network allowed, e.g. in an image that has the wheels: make test PIP_FLAGS="--no-index --find-links wheels"
 PIP_FLAGS ?=
 
-.PHONY: demo test notebooks check clean
+.PHONY: demo test notebooks bench check clean
 
 demo: .venv/.installed
 	$(BIN)/relneuron demo
 
 test: .venv/.dev
-	$(BIN)/nbdev_test --n_workers 2 --timing
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing # two notebooks at a time, one thread each
 
 # run every notebook from top to bottom and keep its outputs; with RELNEURON_DATA the cells on MNIST and CIFAR-10 too
 notebooks: .venv/.dev
 	$(BIN)/python .ci/execute.py --flags "$(if $(RELNEURON_DATA),slow)"
 	$(BIN)/nbdev_export
 	$(BIN)/python .ci/readme.py
+
+# the comparisons with other libraries; torchattacks pins an old requests, so it comes without its requirements
+bench: .venv/.dev
+	$(BIN)/pip install -q $(PIP_FLAGS) -e '.[dev,bench]'
+	$(BIN)/pip install -q $(PIP_FLAGS) --no-deps torchattacks
+	$(BIN)/python .ci/execute.py --path nbs/02_attacks.ipynb --flags "slow bench"
 
 # notebooks clean, module exported, README in step
 check: .venv/.dev

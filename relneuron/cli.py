@@ -5,19 +5,22 @@
 # %% auto #0
 __all__ = ['text_table', 'demo', 'detect', 'main']
 
-# %% ../nbs/09_cli.ipynb #e7cdd26b
+# %% ../nbs/09_cli.ipynb #7c105cce
 import argparse
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.ensemble import RandomForestClassifier
 
 from . import __version__
 from .attacks import make_attack, run_attack, show_adversarials
 from .data import load_data
-from .detection import RelevantNeuronDetector, evaluate, load
+from .detection import RelevantNeuronDetector, evaluate, identity_control, load
 from .experiments import experiment, run_experiment
 from .models import accuracy, load_checkpoint, pretrained
 
@@ -30,30 +33,50 @@ def text_table(
     width = [max(map(len, c)) for c in zip(*cells)]
     return '\n'.join('  '.join(f'{v:>{w}}' for v, w in zip(r, width)) for r in cells)
 
-# %% ../nbs/09_cli.ipynb #2eb99d25
-_COLUMNS = ('attack', 'attack_success', 'accuracy', 'auroc', 'tpr_at_5_fpr', 'false_positive_rate', 'units_used')
+# %% ../nbs/09_cli.ipynb #e5881ce6
+_COLUMNS = ('attack', 'attack_success', 'accuracy', 'auroc', 'tpr_at_5_fpr', 'units_used')
 
+def _demo_attack(model, name, train, test):
+    "One attack of the demo: its row of the table, its test images, and the scores of clean and attacked ones"
+    attack, kw = make_attack(name, 'small')
+    few = train.first(60) if name == 'cw' else train # C&W takes a thousand times as long as FGSM
+    det = RelevantNeuronDetector(model).fit_attack(few, attack, **kw)
+    adv = run_attack(model, test, attack, **kw)
+    res = evaluate(det, test.x, adv)
+    half = len(test)//2
+    flagged = det.calibrate(test.x[:half], fpr=.05).predict(test.x[half:]).mean()
+    row = {k: res[k] for k in _COLUMNS} | dict(attack=name, clean_flagged_at_5=float(flagged))
+    return row, adv[:8], (det.score_samples(adv.x[:8]), det.score_samples(adv.x_adv[:8])), det
+
+# %% ../nbs/09_cli.ipynb #1efbbc35
 def demo(
     out = 'demo.png', # picture to write
     device = 'cpu', # where the network runs
+    attacks = ('fgsm', 'jsma', 'cw'), # see `make_attack`
     say = print, # called with each line of text
-) -> list: # one dict an attack, as `evaluate` gives it
-    "The whole pipeline on scikit-learn's digits: a table and a picture of clean, attacked, difference and score"
+) -> list: # one dict an attack
+    "The whole pipeline on scikit-learn's digits: a table with controls, and a picture of clean, attacked, difference and score"
     import matplotlib.pyplot as plt
-    t, model = time.perf_counter(), pretrained('lenet-digits', device)
+    t, model, rows, parts = time.perf_counter(), pretrained('lenet-digits', device), [], []
     train, test = load_data('digits'), load_data('digits', 'test')
     say(f'{test}; LeNet, accuracy {accuracy(model, test):.3f}, on {device}')
-    attack, kw = make_attack('fgsm', 'paper_exp1')
-    adv, adv_test = (run_attack(model, d, attack, **kw) for d in (train, test))
-    det = RelevantNeuronDetector(model).fit(train.x, adv.x_adv, train.y)
-    res = evaluate(det, test.x, adv_test)
-    say(text_table([{k: res[k] for k in _COLUMNS}]))
-    fig = show_adversarials(adv_test, test.classes, scores=(det.score_samples(adv_test.x[:8]), det.score_samples(adv_test.x_adv[:8])))
+    for name in attacks:
+        row, adv, scores, det = _demo_attack(model, name, train, test)
+        rows.append(row); parts.append((adv[:3], tuple(s[:3] for s in scores)))
+        say(f'  {name}: {time.perf_counter() - t:.0f} s')
+    det.classifier = RandomForestClassifier(200, n_jobs=-1, random_state=0)
+    with tempfile.TemporaryDirectory() as tmp: ident = identity_control(det, train, test, tmp)
+    say(text_table(rows))
+    say(f'identity attack (nothing changed): AUROC {ident["auroc"]:.3f}, expected 0.5 within {3*ident["standard_error"]:.3f}: {"passed" if ident["passed"] else "FAILED"}')
+    both = lambda f: torch.cat([f(a) for a, _ in parts])
+    joint = replace(adv, **{k: both(lambda a: getattr(a, k)) for k in ('x', 'x_adv', 'y', 'y_adv', 'index')})
+    fig = show_adversarials(joint, test.classes, len(joint), scores=[np.concatenate([s[i] for _, s in parts]) for i in (0, 1)])
+    fig.suptitle(f'three images each: {", ".join(attacks)}; label: score', fontsize=8)
     fig.savefig(out, dpi=100); plt.close(fig)
     say(f'{out}: clean, attacked and their difference, with the score of each; {time.perf_counter() - t:.0f} s')
-    return [res]
+    return rows
 
-# %% ../nbs/09_cli.ipynb #3007f66e
+# %% ../nbs/09_cli.ipynb #ab17d9d2
 def detect(
     detector, # file written by `RelevantNeuronDetector.save`
     images, # data set name, .npz file or image folder; see `load_data`
@@ -69,7 +92,7 @@ def detect(
     say('image,predicted,score,verdict')
     for i, (p, s) in enumerate(zip(pred.tolist(), scores)): say(f'{i},{p},{s:.4f},{"adversarial" if s > det.threshold_ else "clean"}')
 
-# %% ../nbs/09_cli.ipynb #88063eb5
+# %% ../nbs/09_cli.ipynb #4599e165
 def _parser():
     "The command's arguments"
     p = argparse.ArgumentParser('relneuron', description='Detect adversarial attacks from the state of a few relevant neurons.')
@@ -89,7 +112,7 @@ def _parser():
     t.add_argument('--model', required=True, help='checkpoint file, or lenet-digits, lenet-mnist')
     return p
 
-# %% ../nbs/09_cli.ipynb #92c0e5eb
+# %% ../nbs/09_cli.ipynb #35117e58
 def main(
     argv = None, # arguments; those of the process without it
 ) -> int: # exit status: 0, or 2 where the input is at fault

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['SETS', 'Detector', 'image_hashes', 'relevant_features', 'RelevantNeuronDetector', 'detection_metrics', 'evaluate',
-           'load']
+           'show_verdicts', 'load', 'compare_sets', 'confidence_scores', 'identity_control', 'false_positive_interval',
+           'harmless_changes']
 
-# %% ../nbs/05_detection.ipynb #0fb96e44
+# %% ../nbs/05_detection.ipynb #52b4cba1
 import hashlib
 import io
 import json
@@ -26,8 +27,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from torch import Tensor, nn
 
 from .attacks import Adversarials, run_attack
-from .data import ImageSet, check_images, check_labels
-from .models import atomic_write
+from .data import ImageSet, check_images, check_labels, show_images
+from .models import atomic_write, progress
 from .selection import RelevantUnits, _check_mus, select_units
 from .units import Units, find_units, observe
 
@@ -242,7 +243,35 @@ def evaluate(
         out |= dict(units_used=int(rel.union.sum()), units_per_class=rel.counts.tolist(), fallback_classes=det.fallback_)
     return out
 
-# %% ../nbs/05_detection.ipynb #86c1c83c
+# %% ../nbs/05_detection.ipynb #3052ecca
+@patch
+def fit_attack(self: RelevantNeuronDetector,
+    data: ImageSet, # clean images and their true classes
+    attack, # a foolbox attack object
+    **kw # epsilon, targets, batch_size, shards, seed, show: see `run_attack`
+) -> RelevantNeuronDetector: # self; `adversarials_` holds the attacked images
+    "Algorithm 2 of the paper, step 1 included: attack the images, then `fit`"
+    self._check_params()
+    self.adversarials_ = run_attack(self.model, data, attack, **kw)
+    return self.fit(data.x, self.adversarials_.x_adv, data.y)
+
+# %% ../nbs/05_detection.ipynb #0155f877
+def show_verdicts(
+    adv: Adversarials, # attacked images
+    scores, # (n,) their scores
+    threshold: float, # scores above it are caught
+    classes, # class names
+    n: int = 8, # images a row
+): # the matplotlib figure
+    "Attacked images that were caught (above) and missed (below), with label → prediction and score (paper Figure 5)"
+    scores = torch.as_tensor(np.asarray(scores))
+    caught, missed = ((k.nonzero()[:n, 0]) for k in (scores > threshold, scores <= threshold))
+    pick = torch.cat([torch.cat([k, -torch.ones(n - len(k), dtype=torch.long)]) for k in (caught, missed)])
+    x = torch.where((pick >= 0).view(-1, 1, 1, 1), adv.x_adv[pick], 1.)
+    text = [f'{"caught" if scores[i] > threshold else "missed"} {scores[i]:.2f}\n{classes[adv.y[i]]} → {classes[adv.y_adv[i]]}' if i >= 0 else '' for i in pick.tolist()]
+    return show_images(x, text, cols=n)
+
+# %% ../nbs/05_detection.ipynb #2aad8f21
 _TRUSTED = ('sklearn.', 'numpy.', 'scipy.')
 _PLAIN = ('mu', 'with_label', 'rectify', 'solver', 'seed', 'batch_size')
 
@@ -267,7 +296,7 @@ def save(self: RelevantNeuronDetector,
     data = _pack(**{'detector.json': json.dumps(config), 'tensors.safetensors': tensors, 'classifier.skops': skops.io.dumps(self.classifier_)})
     atomic_write(path, lambda p: p.write_bytes(data))
 
-# %% ../nbs/05_detection.ipynb #56308ea4
+# %% ../nbs/05_detection.ipynb #b373ccf9
 def load(
     path, # file written by `save`
     model: nn.Module = None, # the network the detector was fitted on; not needed for responses
@@ -285,3 +314,80 @@ def load(
     det.classifier_, det.fit_images_ = skops.io.loads(clf, trusted=types), tensors['fit_images_']
     det.threshold_, det.fallback_ = config['threshold_'], config['fallback_']
     return det
+
+# %% ../nbs/05_detection.ipynb #c6ec3b71
+def compare_sets(
+    train, # ((r, pred), (r_adv, pred_adv), y): responses and predicted classes, clean and attacked, and true classes
+    test, # ((r, pred), (r_adv, pred_adv)) of images the detectors have not seen
+    units: Units, # the units the columns stand for
+    mus, # sparsities
+    draws: int = 5, # random sets for each mu
+    classifier = None, # scikit-learn classifier; 200 trees without it
+    n_classes: int = None, # C
+    show: bool = None, # progress bar
+) -> list: # one dict a detector: mu, units, seed, units_a_class, accuracy, auroc
+    "Shared relevant units against as many random ones, for several mu (with label)"
+    jobs, rows = [(m, u, k) for m in mus for u, k in [('shared', 0)] + [('random', s) for s in range(draws)]], []
+    for mu, u, k in progress(jobs, desc='sets', show=show):
+        det = RelevantNeuronDetector(mu=mu, units=u, seed=k, classifier=RandomForestClassifier(200, n_jobs=-1, random_state=0) if classifier is None else classifier)
+        det.units_ = units
+        det.fit_responses(*train[0], *train[1], train[2], n_classes)
+        m = detection_metrics(*(det.score_responses(*t) for t in test))
+        rows.append(dict(mu=mu, units=u, seed=k, units_a_class=det.relevant_.counts.float().mean().item(), **{k: m[k] for k in ('accuracy', 'auroc')}))
+    return rows
+
+# %% ../nbs/05_detection.ipynb #3715b82e
+def confidence_scores(
+    logits: Tensor, # (N, C) outputs of the model
+) -> dict: # name → (N,) scores: higher = more suspicious
+    "Two detectors that need no training: low maximum softmax probability, and small margin of the logits"
+    top = logits.topk(2, dim=1).values
+    return {'maximum softmax': (1 - logits.softmax(1).amax(1)).numpy(), 'logit margin': (top[:, 1] - top[:, 0]).numpy()}
+
+# %% ../nbs/05_detection.ipynb #03489ad1
+def identity_control(
+    det: RelevantNeuronDetector, # its settings are used; it is not changed
+    train: ImageSet, # clean images to train on: half of them plays the attacked part
+    test: ImageSet, # clean images to test on, likewise
+    folder, # where the 'attacked' halves are saved and loaded again
+    seed: int = 0, # of the halves
+) -> dict: # auroc, standard_error, and `passed`: is |auroc - 0.5| below 3 standard errors?
+    "Clean images against clean images through the attacked path: a detector that tells them apart is broken"
+    halves, g = [], torch.Generator().manual_seed(seed)
+    for k, d in enumerate((train, test)):
+        i = torch.randperm(len(d), generator=g); a, b = d[i[:len(d)//2]], d[i[len(d)//2:]]
+        fake = Adversarials(b.x, b.x.clone(), b.y, b.y.clone(), torch.arange(len(b)), len(b), len(b), 'Identity', {})
+        path = Path(folder)/f'identity-{k}.safetensors'; fake.save(path)
+        halves.append((a, Adversarials.load(path)))
+    d = RelevantNeuronDetector(**{k: getattr(det, k) for k in ('model', 'units', 'layers', 'classifier', *_PLAIN)})
+    (a, b), (at, bt) = halves
+    d.fit(a.x, b.x_adv, a.y); s0 = d.score_samples(at.x)
+    d.batch_size = max(1, d.batch_size//2 - 1); s1 = d.score_samples(bt.x_adv)
+    se = np.sqrt((len(s0) + len(s1) + 1)/(12*len(s0)*len(s1))) # of the AUROC where nothing differs
+    auroc = detection_metrics(s0, s1)['auroc']
+    return dict(auroc=auroc, standard_error=float(se), passed=bool(abs(auroc - .5) < 3*se))
+
+# %% ../nbs/05_detection.ipynb #70304c91
+def false_positive_interval(
+    n: int, # fresh clean images
+    n_calibration: int, # clean images the threshold was set on
+    fpr: float = .05, # rate it was set for
+    level: float = .99, # probability of the interval
+) -> tuple: # (lowest, highest) count
+    "Range of flagged fresh images to be expected of a calibrated detector (beta-binomial, for the threshold is itself an estimate)"
+    from scipy.stats import betabinom
+    k = int(np.ceil((1 - fpr)*(n_calibration + 1)))
+    return tuple(int(v) for v in betabinom(n, n_calibration + 1 - k, k).interval(level))
+
+# %% ../nbs/05_detection.ipynb #94c17dcc
+def harmless_changes(
+    x: Tensor, # (N, C, H, W) clean images
+    l2: Tensor, # (N,) norm the noise gets, as of an attack on these images
+    seed: int = 0, # of the noise
+) -> dict: # name → (N, C, H, W) changed images
+    "Changes that are no attack: random noise of a given norm, Gaussian blur, JPEG at quality 75, gamma 0.8 and 1.25"
+    from torchvision.transforms.v2 import functional as T
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
+    noise = noise/noise.flatten(1).norm(dim=1).view(-1, 1, 1, 1)*l2.view(-1, 1, 1, 1)
+    jpeg = torch.stack([T.jpeg(((v if len(v) == 3 else v.expand(3, -1, -1))*255).round().byte(), 75)[:len(v)].float()/255 for v in x])
+    return {'noise': (x + noise).clamp(0, 1), 'blur': T.gaussian_blur(x, 3, .7).clamp(0, 1), 'JPEG': jpeg, 'gamma 0.8': x**.8, 'gamma 1.25': x**1.25}

@@ -49,13 +49,13 @@ class Experiment:
     def cells(self): # one dict a detector to train
         return [dict(attack=a, units=u, mu=float(m), with_label=l) for a, u, m, l in product(self.attacks, self.units, self.mus, self.labels)]
 
-# %% ../nbs/08_experiments.ipynb #2acd3a2b
+# %% ../nbs/08_experiments.ipynb #dcfa219a
 EXPERIMENTS = {
-    'demo': Experiment('demo'),
-    'exp1': Experiment('exp1', units=('shared', 'clean', 'nonshared'), mus=(100., 20., 10.), labels=(True, False)),
+    'demo': Experiment('demo', preset='small'),
+    'exp1': Experiment('exp1', attacks=('fgsm', 'jsma', 'cw'), units=('shared', 'clean', 'nonshared'), mus=(100., 20., 10.), labels=(True, False)),
 }
 _MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist'}
-_SMALL = dict(n_per_class=50, n_test=200, trees=100)
+_SMALL = dict(n_per_class=50, n_test=200, trees=100, preset='small')
 
 def experiment(
     name: str = 'exp1', # a key of `EXPERIMENTS`
