@@ -344,7 +344,7 @@ def confidence_scores(
     top = logits.topk(2, dim=1).values
     return {'maximum softmax': (1 - logits.softmax(1).amax(1)).numpy(), 'logit margin': (top[:, 1] - top[:, 0]).numpy()}
 
-# %% ../nbs/05_detection.ipynb #03489ad1
+# %% ../nbs/05_detection.ipynb #b2f45613
 def identity_control(
     det: RelevantNeuronDetector, # its settings are used; it is not changed
     train: ImageSet, # clean images to train on: half of them plays the attacked part
@@ -367,7 +367,7 @@ def identity_control(
     auroc = detection_metrics(s0, s1)['auroc']
     return dict(auroc=auroc, standard_error=float(se), passed=bool(abs(auroc - .5) < 3*se))
 
-# %% ../nbs/05_detection.ipynb #70304c91
+# %% ../nbs/05_detection.ipynb #0dc760ff
 def false_positive_interval(
     n: int, # fresh clean images
     n_calibration: int, # clean images the threshold was set on
@@ -379,7 +379,7 @@ def false_positive_interval(
     k = int(np.ceil((1 - fpr)*(n_calibration + 1)))
     return tuple(int(v) for v in betabinom(n, n_calibration + 1 - k, k).interval(level))
 
-# %% ../nbs/05_detection.ipynb #94c17dcc
+# %% ../nbs/05_detection.ipynb #04688336
 def harmless_changes(
     x: Tensor, # (N, C, H, W) clean images
     l2: Tensor, # (N,) norm the noise gets, as of an attack on these images
