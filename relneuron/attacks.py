@@ -6,7 +6,7 @@
 __all__ = ['PRESETS', 'foolbox_model', 'FGSMSearch', 'JSMA', 'CarliniWagnerL2', 'Adversarials', 'attack_params', 'fingerprint',
            'run_attack', 'make_attack', 'show_adversarials']
 
-# %% ../nbs/02_attacks.ipynb #28a4a072
+# %% ../nbs/02_attacks.ipynb #12ce6c83
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +17,7 @@ import foolbox
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
-from foolbox.attacks.base import MinimizationAttack, get_criterion, raise_if_kwargs
+from foolbox.attacks.base import FixedEpsilonAttack, MinimizationAttack, get_criterion, raise_if_kwargs
 from foolbox.criteria import Misclassification, TargetedMisclassification
 from foolbox.distances import l0, l2, linf
 from safetensors import safe_open
@@ -46,13 +46,19 @@ def _flipped(out, labels, targeted):
     "Which rows of logits are adversarial"
     return (out.argmax(-1) == labels) if targeted else (out.argmax(-1) != labels)
 
-# %% ../nbs/02_attacks.ipynb #f16a2bdb
-def _sign_direction(model, x, labels, targeted):
-    "Sign of the cross-entropy's gradient; downhill towards a target"
+# %% ../nbs/02_attacks.ipynb #8a783455
+def _loss_gradient(model, x, labels):
+    "Logits, and the gradient of the cross-entropy in the images"
     with torch.enable_grad():
         x = x.detach().requires_grad_()
-        g, = torch.autograd.grad(F.cross_entropy(model(x), labels, reduction='sum'), x)
-    return -g.sign() if targeted else g.sign()
+        out = model(x)
+        g, = torch.autograd.grad(F.cross_entropy(out, labels, reduction='sum'), x)
+    return out.detach(), g
+
+def _sign_direction(model, x, labels, targeted):
+    "Sign of the cross-entropy's gradient; downhill towards a target"
+    g = _loss_gradient(model, x, labels)[1].sign()
+    return -g if targeted else g
 
 # %% ../nbs/02_attacks.ipynb #7e14e55a
 @torch.no_grad()
@@ -136,7 +142,7 @@ def _sliced(f, *tensors):
     parts = [f(*t) for t in zip(*(t.split(_SLICE) for t in tensors))]
     return tuple(torch.cat(p) if p[0] is not None else None for p in zip(*parts))
 
-# %% ../nbs/02_attacks.ipynb #068a6a68
+# %% ../nbs/02_attacks.ipynb #5e48bf9c
 class JSMA(MinimizationAttack):
     """Jacobian-based saliency map attack: the original on pairs of features (Papernot et al. 2016), or Foolbox 2's on single ones.
     After a call `status_` says of each image: 'success', 'no valid pair', 'no valid feature' or 'budget spent'."""
@@ -144,8 +150,8 @@ class JSMA(MinimizationAttack):
     def __init__(self,
         variant: str = 'pair', # 'pair' or 'single'
         theta: float = 1., # added to a feature; negative to decrease it ('single' goes either way)
-        gamma: float = 1., # share of the features that may change ('pair': floor(d*gamma/2) steps)
-        max_iter: int = None, # most steps, besides that
+        gamma: float = 1., # 'pair' only: share of the features that may change, so floor(d*gamma/2) steps
+        max_iter: int = None, # most steps; with 'pair' the smaller of the two limits holds
         logits: bool = True, # 'pair': gradients of the logits; of the probabilities without
         max_perturbations_per_feature: int = 7, # 'single': a feature is left alone after so many steps
         direction: str = 'either', # 'single': 'either', or 'down' as Foolbox 2's `fast=True`
@@ -158,27 +164,24 @@ class JSMA(MinimizationAttack):
         self.max_perturbations_per_feature, self.direction = max_perturbations_per_feature, direction
 JSMA.__abstractmethods__ = frozenset()
 
-# %% ../nbs/02_attacks.ipynb #4c659391
+# %% ../nbs/02_attacks.ipynb #d5503979
 def _gradient_target(model, x, labels):
     "Class in which a walk along the normalised gradient ends; where it does not leave the true one, the runner-up"
-    with torch.enable_grad():
-        xg = x.detach().requires_grad_()
-        out = model(xg)
-        g, = torch.autograd.grad(F.cross_entropy(out, labels, reduction='sum'), xg)
+    out, g = _loss_gradient(model, x, labels)
     g = g/g.flatten(1).square().mean(1).sqrt().clamp_min(1e-8).view(-1, 1, 1, 1)
     eps = torch.linspace(0, 1, 201, device=x.device)[1:]
     at = _first_flip(model, x, g, eps.expand(len(x), -1), labels, False)
     end = model((x + F.pad(eps, (0, 1))[at].view(-1, 1, 1, 1)*g).clamp(0, 1)).argmax(1)
-    return torch.where(end != labels, end, out.detach().scatter(1, labels[:, None], -torch.inf).argmax(1))
+    return torch.where(end != labels, end, out.scatter(1, labels[:, None], -torch.inf).argmax(1))
 
-# %% ../nbs/02_attacks.ipynb #f068968b
+# %% ../nbs/02_attacks.ipynb #976f3182
 @patch
 def _saliency(self: JSMA, model, x, target):
     "Logits, and the gradients `a` (target) and `b` (others) as (N, d); for 'single' `a` points uphill towards the target and `b` is None"
+    if self.variant == 'single': return (lambda out, g: (out, -g.flatten(1), None))(*_loss_gradient(model, x, target))
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         out = model(x)
-        if self.variant == 'single': return out.detach(), -torch.autograd.grad(F.cross_entropy(out, target, reduction='sum'), x)[0].flatten(1), None
         z = out if self.logits else out.softmax(1)
         a, = torch.autograd.grad(z.gather(1, target[:, None]).sum(), x, retain_graph=self.logits)
         b = torch.autograd.grad(z.sum(), x)[0] - a if self.logits else -a # probabilities sum to 1
@@ -230,7 +233,7 @@ def run(self: JSMA, model, inputs, criterion, *, early_stop=None, **kw):
     self.status_ = [_STATUS[i] for i in status.tolist()]
     return restore(ep.astensor(adv))
 
-# %% ../nbs/02_attacks.ipynb #befe5922
+# %% ../nbs/02_attacks.ipynb #a3baf0b8
 class CarliniWagnerL2(MinimizationAttack):
     """Carlini and Wagner's L2 attack; images that stop making progress leave the batch. Where it fails it returns the image itself.
     After a call `image_steps_` holds the number of gradients computed, one an image and step."""
@@ -242,17 +245,19 @@ class CarliniWagnerL2(MinimizationAttack):
         confidence: float = 0., # margin of the logits to reach
         initial_const: float = 1e-3, # first c
         abort_early: bool = True, # stop an image when its loss stops falling
-        abort_ratio: float = .9999, # it has if, after a tenth of the steps, it is above so much of the last check's
+        abort_ratio: tuple = (.999, .99), # factors by which a tenth of the steps must lower it: before this c has succeeded, and after
+        warm_start: bool = True, # go on from the image reached with the last c; False starts again from the clean one
     ):
         for k, v in dict(binary_search_steps=binary_search_steps, steps=steps, stepsize=stepsize, initial_const=initial_const).items():
             if not v > 0: raise ValueError(f'{k}: expected a positive number, got {v}')
+        if not (len(abort_ratio) == 2 and all(0 < r <= 1 for r in abort_ratio)): raise ValueError(f'abort_ratio: expected two numbers in (0, 1], got {abort_ratio}')
         self.binary_search_steps, self.steps, self.stepsize, self.confidence = binary_search_steps, steps, stepsize, confidence
-        self.initial_const, self.abort_early, self.abort_ratio = initial_const, abort_early, abort_ratio
+        self.initial_const, self.abort_early, self.abort_ratio, self.warm_start = initial_const, abort_early, list(abort_ratio), warm_start
 CarliniWagnerL2.__abstractmethods__ = frozenset()
 
-# %% ../nbs/02_attacks.ipynb #9fcfb475
+# %% ../nbs/02_attacks.ipynb #df603b26
 def _margin(out, labels, targeted):
-    "How far the wrong logit is ahead: to be brought to 0 or below"
+    "How far the logit that has to lose is ahead: to be brought to 0 or below"
     own = out.gather(1, labels[:, None])[:, 0]
     other = out.scatter(1, labels[:, None], -torch.inf).amax(1)
     return other - own if targeted else own - other
@@ -280,12 +285,25 @@ class _Adam:
         w.addcdiv_(self.m, (self.v/(1 - .999**self.t)).sqrt_().add_(1e-8), value=-self.lr/(1 - .9**self.t))
     def keep(self, rows): self.m, self.v = self.m[rows], self.v[rows]
 
-# %% ../nbs/02_attacks.ipynb #79652819
+# %% ../nbs/02_attacks.ipynb #1d16e71e
+class _Falling:
+    "Which rows' loss still falls: judged on the smallest loss of each tenth of the steps against that of the tenth before"
+    def __init__(self, loss, ratio, every): self.low, self.last, self.ratio, self.every = torch.full_like(loss, torch.inf), torch.full_like(loss, torch.inf), ratio, every
+    def __call__(self, step, loss, found): # None, or a mask of the rows that go on
+        self.low = torch.minimum(self.low, loss)
+        if not step or step % self.every: return None
+        go = self.low <= torch.where(found, self.ratio[1], self.ratio[0])*self.last
+        self.last, self.low = self.low[go], torch.full_like(self.low[go], torch.inf)
+        return go
+
+# %% ../nbs/02_attacks.ipynb #8b27e627
+def _to_tanh(x): return (x*2 - 1).mul_(.999999).atanh_()
+
 @patch
-def _minimise(self: CarliniWagnerL2, model, x, const, labels, targeted, best, best_dist):
-    "All Adam steps for one constant an image; improves `best` and `best_dist` in place; which images were adversarial at some step"
-    w, found, left = (x*2 - 1).mul_(.999999).atanh_(), torch.zeros(len(x), dtype=torch.bool, device=x.device), torch.arange(len(x), device=x.device)
-    opt, last, every = _Adam(w, self.stepsize), torch.full_like(const, torch.inf), -(-self.steps//10)
+def _minimise(self: CarliniWagnerL2, model, w, x, const, labels, targeted, best, best_dist):
+    "All Adam steps for one constant an image, from `w` in tanh space; improves `best` and `best_dist` in place → where `w` ended, which images were adversarial at some step"
+    end, found, left = w, torch.zeros(len(x), dtype=torch.bool, device=x.device), torch.arange(len(x), device=x.device)
+    w = w.clone(); opt, falling = _Adam(w, self.stepsize), _Falling(const, self.abort_ratio, -(-self.steps//10))
     x0, lab, con = x, labels, const # of the rows that are left
     for step in range(self.steps):
         img, dist, m, loss, g = _sliced(lambda *a: self._loss_and_gradient(model, *a, targeted), w, x0, con, lab)
@@ -294,15 +312,15 @@ def _minimise(self: CarliniWagnerL2, model, x, const, labels, targeted, best, be
         found[left[hit]] = True
         if (better := hit & (dist < best_dist[left])).any(): best[left[better]], best_dist[left[better]] = img[better], dist[better]
         opt.step(w, g)
-        if self.abort_early and step % every == 0:
-            go = loss <= self.abort_ratio*last
-            last = loss
-            if not go.all():
-                w, x0, lab, con, last, left = (v[go] for v in (w, x0, lab, con, last, left)); opt.keep(go)
-                if not len(left): break
-    return found
+        go = falling(step, loss, found[left]) if self.abort_early else None
+        if go is not None and not go.all():
+            end[left] = w
+            w, x0, lab, con, left = (v[go] for v in (w, x0, lab, con, left)); opt.keep(go)
+            if not len(left): break
+    end[left] = w
+    return end, found
 
-# %% ../nbs/02_attacks.ipynb #f6d765e0
+# %% ../nbs/02_attacks.ipynb #d581e105
 @patch
 @torch.no_grad()
 def run(self: CarliniWagnerL2, model, inputs, criterion, *, early_stop=None, **kw):
@@ -311,15 +329,17 @@ def run(self: CarliniWagnerL2, model, inputs, criterion, *, early_stop=None, **k
     x, restore = ep.astensor_(inputs)
     x, (labels, targeted) = x.raw, _goal(criterion)
     const, lo, hi = (torch.full((len(x),), v, device=x.device) for v in (self.initial_const, 0., torch.inf))
-    best, best_dist, self.image_steps_ = x.clone(), torch.full_like(const, torch.inf), 0
+    best, best_dist, self.image_steps_, w = x.clone(), torch.full_like(const, torch.inf), 0, _to_tanh(x)
     for k in range(self.binary_search_steps):
         if k == self.binary_search_steps - 1 and self.binary_search_steps >= 10: const = hi.clamp(max=1e10)
-        found = self._minimise(model, x, const, labels, targeted, best, best_dist)
+        end, found = self._minimise(model, w, x, const, labels, targeted, best, best_dist)
+        some = best_dist < torch.inf
+        w = torch.where(some.view(-1, 1, 1, 1), _to_tanh(best), end) if self.warm_start else _to_tanh(x)
         hi, lo = torch.where(found, const, hi), torch.where(found, lo, const)
         const = torch.where(hi.isinf(), const*10, (lo + hi)/2)
     return restore(ep.astensor(best))
 
-# %% ../nbs/02_attacks.ipynb #a6f13899
+# %% ../nbs/02_attacks.ipynb #b44fc5ac
 @dataclass(frozen=True, repr=False)
 class Adversarials:
     "Clean images and their adversarial versions; only those the model had right and the attack flipped"
@@ -332,12 +352,15 @@ class Adversarials:
     n_correct: int # of these, the model had right: those that were attacked
     attack: str = '' # the attack's class
     params: dict = None # its parameters
+    n_flipped: int = None # of the images attacked, so many were flipped; all that are here, unless this is a part
     def __len__(self): return len(self.x)
+    def __post_init__(self):
+        if self.n_flipped is None: object.__setattr__(self, 'n_flipped', len(self.x))
     @property
-    def success_rate(self): # share of the attacked images that were flipped
-        return len(self)/self.n_correct if self.n_correct else 0.
+    def success_rate(self): # share of the attacked images that were flipped, of the whole attack also in a part of it
+        return self.n_flipped/self.n_correct if self.n_correct else 0.
 
-# %% ../nbs/02_attacks.ipynb #afe7f7fe
+# %% ../nbs/02_attacks.ipynb #ed2743fd
 _NORMS = {'linf': lambda d: d.abs().amax(1), 'l2': lambda d: d.norm(dim=1), 'l0': lambda d: (d != 0).sum(1).float()}
 
 @patch
@@ -351,14 +374,15 @@ def norms(self: Adversarials,
 @patch
 def __repr__(self: Adversarials):
     size = f', median Linf {self.norms().median():.4f}, L2 {self.norms("l2").median():.3f}' if len(self) else ''
-    return f'{self.attack}: {len(self):,} of {self.n_correct:,} attacked images flipped ({self.success_rate:.1%}){size}'
+    part = '' if len(self) == self.n_flipped else f', {len(self):,} of them here'
+    return f'{self.attack}: {self.n_flipped:,} of {self.n_correct:,} attacked images flipped ({self.success_rate:.1%}){part}{size}'
 
 @patch
 def __getitem__(self: Adversarials, i): # slice, index tensor or boolean mask
-    "Some of the images; the counts of what was tried stay"
+    "Some of the images; the success rate stays that of the whole attack"
     return replace(self, **{k: getattr(self, k)[i] for k in ('x', 'x_adv', 'y', 'y_adv', 'index')})
 
-# %% ../nbs/02_attacks.ipynb #096c3b42
+# %% ../nbs/02_attacks.ipynb #bb120d5b
 _TENSORS = ('x', 'x_adv', 'y', 'y_adv', 'index')
 
 @patch
@@ -366,7 +390,7 @@ def save(self: Adversarials,
     path # file to write
 ):
     "Write images, labels and parameters as one safetensors file, in full precision"
-    meta = {k: getattr(self, k) for k in ('n_images', 'n_correct', 'attack', 'params')}
+    meta = {k: getattr(self, k) for k in ('n_images', 'n_correct', 'n_flipped', 'attack', 'params')}
     tensors = {k: getattr(self, k).cpu().contiguous() for k in _TENSORS}
     atomic_write(path, lambda p: save_file(tensors, p, metadata={'adversarials': json.dumps(meta)}))
 
@@ -377,11 +401,11 @@ def load(cls: Adversarials,
     "Read what `save` wrote"
     with safe_open(path, 'pt') as f: return cls(**{k: f.get_tensor(k) for k in _TENSORS}, **json.loads(f.metadata()['adversarials']))
 
-# %% ../nbs/02_attacks.ipynb #6391b344
+# %% ../nbs/02_attacks.ipynb #6762bb9a
 def attack_params(attack) -> dict: # of plain numbers, strings and lists
-    "The parameters an attack object holds"
+    "The parameters an attack object holds; not what a call left on it (names that end in `_`)"
     plain = lambda v: v if isinstance(v, (int, float, str, bool, type(None))) else repr(v)
-    return {k: plain(v) for k, v in sorted(vars(attack).items())}
+    return {k: plain(v) for k, v in sorted(vars(attack).items()) if not k.endswith('_')}
 
 def fingerprint(
     *parts # tensors, modules, or what json can write
@@ -394,7 +418,7 @@ def fingerprint(
         h.update(p if isinstance(p, bytes) else json.dumps(p, sort_keys=True).encode())
     return h.hexdigest()[:16]
 
-# %% ../nbs/02_attacks.ipynb #2bdae165
+# %% ../nbs/02_attacks.ipynb #0367c626
 def _attack_batch(fmodel, attack, x, goal, epsilon, seed):
     "One batch; random attacks depend on `seed` alone"
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
@@ -408,7 +432,7 @@ def _shard(path, make):
     if not path.exists(): atomic_write(path, lambda p: save_file({'x_adv': make().cpu().contiguous()}, p))
     return load_file(path)['x_adv']
 
-# %% ../nbs/02_attacks.ipynb #65ce90b7
+# %% ../nbs/02_attacks.ipynb #b0549daa
 def _targets(targets, y, n_classes):
     "None, 'next' or (N,) labels → (N,) labels or None"
     if targets is None: return None
@@ -422,12 +446,12 @@ def _usable(x, x_adv, before, after, y, t):
     changed = (x_adv != x).flatten(1).any(1) & (x_adv.flatten(1).amax(1) > 0)
     return (before == y) & flipped & changed
 
-# %% ../nbs/02_attacks.ipynb #d7817169
+# %% ../nbs/02_attacks.ipynb #b415eb33
 def run_attack(
     model: nn.Module, # classifier of images in [0, 1]
     data: ImageSet, # images and true labels
     attack, # a foolbox attack object
-    epsilon: float = None, # size of the perturbation for attacks with a fixed one; None for those that minimise it
+    epsilon: float = None, # size of the perturbation, which attacks with a fixed one need; for those that minimise it a cap: what is larger counts as a failure
     targets = None, # (N,) wanted labels, or 'next' for (y + 1) mod C; untargeted without it
     batch_size: int = 200, # images attacked together; on a CPU a few hundred are much faster than thousands
     shards = None, # folder in which finished batches are kept, and found again by a later call with the same inputs
@@ -435,6 +459,7 @@ def run_attack(
     show: bool = None, # progress bar
 ) -> Adversarials: # on the CPU
     "Attack the images that the model has right and keep those that it then gets wrong; `ValueError` where none is"
+    if epsilon is None and isinstance(attack, FixedEpsilonAttack): raise ValueError(f'epsilon: {type(attack).__name__} makes perturbations of a given size; expected a number')
     t, out = _targets(targets, data.y, len(data.classes)), logits(model, data.x, show=False)
     if out.shape[1] < len(data.classes): raise ValueError(f'data: {len(data.classes)} classes, but the model has {out.shape[1]} outputs')
     before, dev, x_adv = out.argmax(1), device_of(model), data.x.clone()
@@ -452,7 +477,7 @@ def run_attack(
     if not len(i): raise ValueError(f'attack: {type(attack).__name__} flipped none of {len(right)} correctly classified images')
     return Adversarials(data.x[i], x_adv[i], data.y[i], after[i], i, len(data), len(right), type(attack).__name__, params)
 
-# %% ../nbs/02_attacks.ipynb #0220854b
+# %% ../nbs/02_attacks.ipynb #d3f2804e
 def _cw(n, steps, lr, const=1e-2): return lambda: CarliniWagnerL2(n, steps, lr, initial_const=const)
 
 PRESETS = {
@@ -472,7 +497,7 @@ def make_attack(
     make, kw = PRESETS[preset][name]
     return make(), dict(kw)
 
-# %% ../nbs/02_attacks.ipynb #9c438727
+# %% ../nbs/02_attacks.ipynb #d4228f56
 def show_adversarials(
     adv: Adversarials, # what an attack left
     classes, # class names

@@ -92,7 +92,7 @@ def detect(
     say('image,predicted,score,verdict')
     for i, (p, s) in enumerate(zip(pred.tolist(), scores)): say(f'{i},{p},{s:.4f},{"adversarial" if s > det.threshold_ else "clean"}')
 
-# %% ../nbs/09_cli.ipynb #4599e165
+# %% ../nbs/09_cli.ipynb #c8e13ef9
 def _parser():
     "The command's arguments"
     p = argparse.ArgumentParser('relneuron', description='Detect adversarial attacks from the state of a few relevant neurons.')
@@ -103,8 +103,9 @@ def _parser():
     d.add_argument('--out', default='demo.png', help='picture to write (default: %(default)s)')
     r = sub.add_parser('run', help='an experiment of the paper; can be stopped and started again')
     r.add_argument('name', help='exp1')
-    r.add_argument('--data', default='digits', help='digits or mnist (default: %(default)s)')
+    r.add_argument('--data', default='digits', help='data set: digits, mnist, cifar10, .npz file or image folder (default: %(default)s)')
     r.add_argument('--scale', default='small', help='small or paper (default: %(default)s)')
+    r.add_argument('--model', help='checkpoint file, or name of a network that comes with relneuron (default: the one for the data)')
     r.add_argument('--out', default='runs', help='folder for the record and the finished stages (default: %(default)s)')
     t = sub.add_parser('detect', help='verdicts of a saved detector on images')
     t.add_argument('detector', help='file written by RelevantNeuronDetector.save')
@@ -112,7 +113,7 @@ def _parser():
     t.add_argument('--model', required=True, help='checkpoint file, or lenet-digits, lenet-mnist')
     return p
 
-# %% ../nbs/09_cli.ipynb #35117e58
+# %% ../nbs/09_cli.ipynb #6fb6a165
 def main(
     argv = None, # arguments; those of the process without it
 ) -> int: # exit status: 0, or 2 where the input is at fault
@@ -121,7 +122,7 @@ def main(
     try:
         if a.command == 'demo': demo(a.out, a.device)
         elif a.command == 'run':
-            rec = run_experiment(experiment(a.name, a.data, a.scale), a.out, a.device)
+            rec = run_experiment(experiment(a.name, a.data, a.scale, a.model), a.out, a.device)
             print(text_table([{k: c[k] for k in ('attack', 'units', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used')} for c in rec['cells']]))
         else: detect(a.detector, a.images, a.model, a.device)
     except (ValueError, TypeError, OSError) as e:

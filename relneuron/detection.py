@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SETS', 'Detector', 'image_hashes', 'relevant_features', 'RelevantNeuronDetector', 'detection_metrics', 'evaluate',
-           'show_verdicts', 'load', 'compare_sets', 'confidence_scores', 'identity_control', 'false_positive_interval',
-           'harmless_changes']
+           'show_verdicts', 'margin_features', 'classifiers', 'RelevantMarginDetector', 'load', 'compare_sets',
+           'confidence_scores', 'identity_control', 'false_positive_interval', 'harmless_changes']
 
-# %% ../nbs/05_detection.ipynb #52b4cba1
+# %% ../nbs/05_detection.ipynb #75490b10
 import hashlib
 import io
 import json
@@ -21,15 +21,18 @@ import skops.io
 import torch
 from fastcore.basics import patch
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from .attacks import Adversarials, run_attack
 from .data import ImageSet, check_images, check_labels, show_images
 from .models import atomic_write, progress
-from .selection import RelevantUnits, _check_mus, select_units
+from .selection import RelevantUnits, _check_mus, mu_lasso, select_units
 from .units import Units, find_units, observe
 
 # %% ../nbs/05_detection.ipynb #862ca946
@@ -87,10 +90,10 @@ def relevant_features(
     u = relevant.union
     return r[:, u]*relevant.mask[pred][:, u] if with_label else r[:, u]
 
-# %% ../nbs/05_detection.ipynb #d441e53f
-SETS = {'shared': lambda clean, adv, seed: clean & adv, 'clean': lambda clean, adv, seed: clean, 'nonshared': lambda clean, adv, seed: clean ^ adv,
-        'random': lambda clean, adv, seed: (clean & adv).random_like(seed),
-        'all': lambda clean, adv, seed: RelevantUnits(torch.ones_like(clean.mask), clean.units, clean.mu, 'all')}
+# %% ../nbs/05_detection.ipynb #3619d405
+SETS = {'shared': lambda clean, adv, seed, alive: clean & adv, 'clean': lambda clean, adv, seed, alive: clean, 'nonshared': lambda clean, adv, seed, alive: clean ^ adv,
+        'random': lambda clean, adv, seed, alive: (clean & adv).random_like(seed, alive),
+        'all': lambda clean, adv, seed, alive: RelevantUnits(torch.ones_like(clean.mask), clean.units, clean.mu, 'all')}
 
 def _with_fallback(chosen: RelevantUnits, clean: RelevantUnits):
     "A class whose set is empty gets its clean set instead, with a warning; also the classes concerned"
@@ -101,9 +104,10 @@ def _with_fallback(chosen: RelevantUnits, clean: RelevantUnits):
         chosen = RelevantUnits(mask, chosen.units, chosen.mu, chosen.name)
     return chosen, empty
 
-# %% ../nbs/05_detection.ipynb #f759c067
+# %% ../nbs/05_detection.ipynb #071042a4
 class RelevantNeuronDetector(Detector):
     "The paper's detector: a random forest on the responses of relevant units (§4.2, Algorithm 2)"
+    _tol = 1e-6 # relative gap of the selection
     def __init__(self,
         model: nn.Module = None, # classifier of images in [0, 1]; not needed for responses
         mu: float = 10., # sparsity of the selection: bound on each class's L1 norm
@@ -124,17 +128,17 @@ class RelevantNeuronDetector(Detector):
         if not isinstance(self.units, RelevantUnits) and self.units not in SETS: raise ValueError(f'units: expected one of {", ".join(SETS)}, or a RelevantUnits, got {self.units!r}')
         if self.classifier is not None and not hasattr(self.classifier, 'predict_proba'): raise TypeError(f'classifier: expected a scikit-learn classifier with predict_proba, got {type(self.classifier).__name__}')
 
-# %% ../nbs/05_detection.ipynb #d48f17aa
+# %% ../nbs/05_detection.ipynb #97933b80
 @patch
 def _select(self: RelevantNeuronDetector, r, y, r_adv, pred_adv, n_classes):
     "Set `clean_`, `attacked_`, `relevant_` and `fallback_` (Algorithm 2, steps 2 to 4)"
     if isinstance(self.units, RelevantUnits): self.relevant_, self.fallback_ = self.units, []
     else:
-        kw = dict(units=self.units_, mu=self.mu, n_classes=n_classes, solver=self.solver)
+        kw = dict(units=self.units_, mu=self.mu, n_classes=n_classes, solver=self.solver, tol=self._tol)
         self.clean_ = select_units(r, y, name='clean', **kw)
         need_adv = self.units not in ('clean', 'all')
         self.attacked_ = select_units(r_adv, pred_adv, name='attacked', empty_ok=True, **kw) if need_adv else None
-        self.relevant_, self.fallback_ = _with_fallback(SETS[self.units](self.clean_, self.attacked_, self.seed), self.clean_)
+        self.relevant_, self.fallback_ = _with_fallback(SETS[self.units](self.clean_, self.attacked_, self.seed, r.amax(0) > 0), self.clean_)
 
 @patch
 def fit_responses(self: RelevantNeuronDetector,
@@ -271,7 +275,51 @@ def show_verdicts(
     text = [f'{"caught" if scores[i] > threshold else "missed"} {scores[i]:.2f}\n{classes[adv.y[i]]} → {classes[adv.y_adv[i]]}' if i >= 0 else '' for i in pick.tolist()]
     return show_images(x, text, cols=n)
 
-# %% ../nbs/05_detection.ipynb #2aad8f21
+# %% ../nbs/05_detection.ipynb #6f9dcbc3
+def margin_features(
+    r: Tensor, # (N, m) unit responses
+    pred: Tensor, # (N,) predicted classes
+    W: Tensor, # (C, m) weights of the mu-Lasso
+) -> Tensor: # (N, C + 2): score of every class, that of the predicted one, and its lead over the best other
+    "What the mu-Lasso's weights say of each class, seen from the predicted one"
+    s, p = r @ W.T, pred[:, None]
+    own, other = s.gather(1, p), s.scatter(1, p, -torch.inf).amax(1, keepdim=True)
+    return torch.cat([s, own, own - other], 1)
+
+def classifiers(
+    trees: int = 1000, # of each forest
+    seed: int = 0, # of all
+) -> dict: # name → scikit-learn classifier, not fitted
+    "What may stand behind the features"
+    nets = [(f'network {k}', make_pipeline(StandardScaler(), MLPClassifier((256, 128), alpha=1e-3, early_stopping=True, max_iter=60, random_state=seed + k))) for k in range(3)]
+    extra = ExtraTreesClassifier(trees, n_jobs=-1, random_state=seed)
+    return {'random forest': RandomForestClassifier(trees, n_jobs=-1, random_state=seed), 'extra trees': extra,
+            'boosted trees': HistGradientBoostingClassifier(max_iter=300, random_state=seed), 'networks': VotingClassifier(nets, voting='soft'),
+            'extra trees + networks': VotingClassifier([('extra trees', extra), *nets], voting='soft', weights=[3, 1, 1, 1])}
+
+# %% ../nbs/05_detection.ipynb #d978c58f
+class RelevantMarginDetector(RelevantNeuronDetector):
+    "Responses, predicted class, and class scores of the mu-Lasso; not in the paper. Without `with_label` it has the responses alone"
+    _tol = 1e-3
+    def __init__(self,
+        model: nn.Module = None, # classifier of images in [0, 1]; not needed for responses
+        mu: float = 100., # bound on the L1 norm of each class's weights
+        units = 'all', # whose responses are read; see `RelevantNeuronDetector`
+        classifier = None, # any scikit-learn classifier with `predict_proba`; extra trees and small networks without it
+        **kw # with_label, rectify, layers, solver, seed, batch_size: see `RelevantNeuronDetector`
+    ): super().__init__(model, mu, units, classifier=classifiers(seed=kw.get('seed', 0))['extra trees + networks'] if classifier is None else classifier, **kw)
+
+    def _select(self, r, y, r_adv, pred_adv, n_classes):
+        super()._select(r, y, r_adv, pred_adv, n_classes)
+        kw = dict(mu=self.mu, n_classes=n_classes, solver=self.solver, tol=self._tol)
+        self.weights_ = torch.stack([mu_lasso(r, y, **kw).W, mu_lasso(r_adv, pred_adv, empty_ok=True, **kw).W]).float() # (2, C, m)
+
+    def _features(self, r, pred):
+        r = r.float()
+        plain = r[:, self.relevant_.union]
+        return plain if not self.with_label else torch.cat([plain, torch.eye(len(self.relevant_))[pred], *(margin_features(r, pred, W) for W in self.weights_)], 1)
+
+# %% ../nbs/05_detection.ipynb #2826b6de
 _TRUSTED = ('sklearn.', 'numpy.', 'scipy.')
 _PLAIN = ('mu', 'with_label', 'rectify', 'solver', 'seed', 'batch_size')
 
@@ -292,11 +340,11 @@ def save(self: RelevantNeuronDetector,
     config = dict(detector=type(self).__name__, **{k: getattr(self, k) for k in _PLAIN}, threshold_=self.threshold_, fallback_=self.fallback_,
                   units=self.relevant_.name if isinstance(self.units, RelevantUnits) else self.units,
                   units_=[self.units_.layers, self.units_.sizes, self.units_.rectified], sets={k: [s.mu, s.name] for k, s in sets.items()})
-    tensors = safetensors.torch.save({'fit_images_': self.fit_images_, **{k: s.mask for k, s in sets.items()}})
+    tensors = safetensors.torch.save({'fit_images_': self.fit_images_, **{k: s.mask for k, s in sets.items()}, **({'weights_': self.weights_} if hasattr(self, 'weights_') else {})})
     data = _pack(**{'detector.json': json.dumps(config), 'tensors.safetensors': tensors, 'classifier.skops': skops.io.dumps(self.classifier_)})
     atomic_write(path, lambda p: p.write_bytes(data))
 
-# %% ../nbs/05_detection.ipynb #b373ccf9
+# %% ../nbs/05_detection.ipynb #42c71e89
 def load(
     path, # file written by `save`
     model: nn.Module = None, # the network the detector was fitted on; not needed for responses
@@ -308,14 +356,16 @@ def load(
     config, tensors = json.loads(config), safetensors.torch.load(tensors)
     types = skops.io.get_untrusted_types(data=clf)
     if bad := [t for t in types if not t.startswith(_TRUSTED)]: raise ValueError(f'path: {path} holds types that are not trusted: {bad}')
-    det = RelevantNeuronDetector(model, units=config['units'], **{k: config[k] for k in _PLAIN})
+    kinds = {c.__name__: c for c in (RelevantNeuronDetector, RelevantMarginDetector)}
+    det = kinds[config['detector']](model, units=config['units'], **{k: config[k] for k in _PLAIN})
+    if 'weights_' in tensors: det.weights_ = tensors['weights_']
     det.units_ = Units(*map(tuple, config['units_']))
     for k, (mu, name) in config['sets'].items(): setattr(det, k, RelevantUnits(tensors[k], det.units_, mu, name))
     det.classifier_, det.fit_images_ = skops.io.loads(clf, trusted=types), tensors['fit_images_']
     det.threshold_, det.fallback_ = config['threshold_'], config['fallback_']
     return det
 
-# %% ../nbs/05_detection.ipynb #c6ec3b71
+# %% ../nbs/05_detection.ipynb #09837b2b
 def compare_sets(
     train, # ((r, pred), (r_adv, pred_adv), y): responses and predicted classes, clean and attacked, and true classes
     test, # ((r, pred), (r_adv, pred_adv)) of images the detectors have not seen
@@ -336,7 +386,7 @@ def compare_sets(
         rows.append(dict(mu=mu, units=u, seed=k, units_a_class=det.relevant_.counts.float().mean().item(), **{k: m[k] for k in ('accuracy', 'auroc')}))
     return rows
 
-# %% ../nbs/05_detection.ipynb #3715b82e
+# %% ../nbs/05_detection.ipynb #4bf759e0
 def confidence_scores(
     logits: Tensor, # (N, C) outputs of the model
 ) -> dict: # name → (N,) scores: higher = more suspicious
@@ -344,7 +394,7 @@ def confidence_scores(
     top = logits.topk(2, dim=1).values
     return {'maximum softmax': (1 - logits.softmax(1).amax(1)).numpy(), 'logit margin': (top[:, 1] - top[:, 0]).numpy()}
 
-# %% ../nbs/05_detection.ipynb #b2f45613
+# %% ../nbs/05_detection.ipynb #dc59ec21
 def identity_control(
     det: RelevantNeuronDetector, # its settings are used; it is not changed
     train: ImageSet, # clean images to train on: half of them plays the attacked part
@@ -359,7 +409,7 @@ def identity_control(
         fake = Adversarials(b.x, b.x.clone(), b.y, b.y.clone(), torch.arange(len(b)), len(b), len(b), 'Identity', {})
         path = Path(folder)/f'identity-{k}.safetensors'; fake.save(path)
         halves.append((a, Adversarials.load(path)))
-    d = RelevantNeuronDetector(**{k: getattr(det, k) for k in ('model', 'units', 'layers', 'classifier', *_PLAIN)})
+    d = type(det)(**{k: getattr(det, k) for k in ('model', 'units', 'layers', 'classifier', *_PLAIN)})
     (a, b), (at, bt) = halves
     d.fit(a.x, b.x_adv, a.y); s0 = d.score_samples(at.x)
     d.batch_size = max(1, d.batch_size//2 - 1); s1 = d.score_samples(bt.x_adv)
@@ -367,7 +417,7 @@ def identity_control(
     auroc = detection_metrics(s0, s1)['auroc']
     return dict(auroc=auroc, standard_error=float(se), passed=bool(abs(auroc - .5) < 3*se))
 
-# %% ../nbs/05_detection.ipynb #0dc760ff
+# %% ../nbs/05_detection.ipynb #eabfca01
 def false_positive_interval(
     n: int, # fresh clean images
     n_calibration: int, # clean images the threshold was set on
@@ -379,7 +429,7 @@ def false_positive_interval(
     k = int(np.ceil((1 - fpr)*(n_calibration + 1)))
     return tuple(int(v) for v in betabinom(n, n_calibration + 1 - k, k).interval(level))
 
-# %% ../nbs/05_detection.ipynb #04688336
+# %% ../nbs/05_detection.ipynb #ddf6e335
 def harmless_changes(
     x: Tensor, # (N, C, H, W) clean images
     l2: Tensor, # (N,) norm the noise gets, as of an attack on these images

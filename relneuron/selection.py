@@ -134,10 +134,10 @@ class MuLasso:
     def slack(self): # (C,) is the bound mu without effect, the solution plain least squares?
         return self.W.abs().sum(1) < self.mu*(1 - 1e-9)
 
-# %% ../nbs/04_selection.ipynb #eabcdefe
+# %% ../nbs/04_selection.ipynb #32636792
 def _check_mus(mu):
     "mu as a list of positive numbers, and whether it was one number"
-    mus = [mu] if isinstance(mu, (int, float)) else list(mu)
+    mus = [mu] if np.ndim(mu) == 0 else list(mu)
     bad = [m for m in mus if isinstance(m, bool) or not isinstance(m, (int, float, np.number)) or not 0 < m < np.inf]
     if bad or not mus: raise ValueError(f'mu: expected a positive number or several, got {mu!r}')
     return [float(m) for m in mus]
@@ -162,7 +162,7 @@ def mu_lasso(
         if (gap := relative_gap(mo, W[m], m).max()) > tol: warnings.warn(f'mu={m:g}: relative gap {gap:.1e} is above tol={tol:g}', ConvergenceWarning)
     t = time.perf_counter() - t
     out = [MuLasso(torch.from_numpy(W[m]), m, *(torch.from_numpy(f(mo, W[m], *a)) for f, a in ((relative_gap, (m,)), (objective, ()))), solver, t) for m in mus]
-    return out if isinstance(mu, (list, tuple)) else out[0]
+    return out if np.ndim(mu) else out[0]
 
 # %% ../nbs/04_selection.ipynb #87bd9071
 def slack_mu(
@@ -199,7 +199,7 @@ def _combine(op, sign):
 for _n, _op, _s in (('__and__', torch.logical_and, '&'), ('__or__', torch.logical_or, '|'), ('__xor__', torch.logical_xor, '^')):
     setattr(RelevantUnits, _n, _combine(_op, _s))
 
-# %% ../nbs/04_selection.ipynb #6b7bbe7d
+# %% ../nbs/04_selection.ipynb #7795c996
 @patch
 def per_layer(self: RelevantUnits) -> dict: # layer name → (C,) counts
     "How many units of each layer are relevant to each class"
@@ -214,14 +214,19 @@ def __repr__(self: RelevantUnits):
 
 @patch
 def random_like(self: RelevantUnits,
-    seed: int = 0 # of the draw
+    seed: int = 0, # of the draw
+    among: Tensor = None, # (m,) bool: units that may be drawn, such as those that respond at all; every unit without it
 ) -> RelevantUnits:
     "As many units a class, drawn at random (paper Figure 3b)"
     g = torch.Generator().manual_seed(seed)
-    rank = torch.rand(self.mask.shape, generator=g).argsort(1).argsort(1)
+    rank = torch.rand(self.mask.shape, generator=g)
+    if among is not None:
+        if self.counts.max() > among.sum(): raise ValueError(f'among: {int(among.sum())} units are too few to draw {int(self.counts.max())}')
+        rank[:, ~among] = 2.
+    rank = rank.argsort(1).argsort(1)
     return replace(self, mask=rank < self.counts[:, None], name='random')
 
-# %% ../nbs/04_selection.ipynb #fd63e246
+# %% ../nbs/04_selection.ipynb #b6892107
 def relevant_units(
     sol: MuLasso, # a solution of the mu-Lasso
     units: Units, # the units its columns stand for
@@ -229,7 +234,7 @@ def relevant_units(
     name: str = 'relevant', # what the set is called
     absolute: bool = False, # a weight counts above `tol` itself
 ) -> RelevantUnits:
-    "The units whose weight is not zero"
+    "The units with a weight, up to the tolerance"
     w = sol.W.abs()
     return RelevantUnits((w > (tol if absolute else tol*w.amax(1, keepdim=True))) & (w > 0), units, sol.mu, name)
 
