@@ -386,7 +386,7 @@ def compare_sets(
         rows.append(dict(mu=mu, units=u, seed=k, units_a_class=det.relevant_.counts.float().mean().item(), **{k: m[k] for k in ('accuracy', 'auroc')}))
     return rows
 
-# %% ../nbs/05_detection.ipynb #4bf759e0
+# %% ../nbs/05_detection.ipynb #18a133cb
 def confidence_scores(
     logits: Tensor, # (N, C) outputs of the model
 ) -> dict: # name → (N,) scores: higher = more suspicious
@@ -394,7 +394,7 @@ def confidence_scores(
     top = logits.topk(2, dim=1).values
     return {'maximum softmax': (1 - logits.softmax(1).amax(1)).numpy(), 'logit margin': (top[:, 1] - top[:, 0]).numpy()}
 
-# %% ../nbs/05_detection.ipynb #dc59ec21
+# %% ../nbs/05_detection.ipynb #7f94fb7e
 def identity_control(
     det: RelevantNeuronDetector, # its settings are used; it is not changed
     train: ImageSet, # clean images to train on: half of them plays the attacked part
@@ -417,7 +417,7 @@ def identity_control(
     auroc = detection_metrics(s0, s1)['auroc']
     return dict(auroc=auroc, standard_error=float(se), passed=bool(abs(auroc - .5) < 3*se))
 
-# %% ../nbs/05_detection.ipynb #eabfca01
+# %% ../nbs/05_detection.ipynb #91ba7985
 def false_positive_interval(
     n: int, # fresh clean images
     n_calibration: int, # clean images the threshold was set on
@@ -429,7 +429,7 @@ def false_positive_interval(
     k = int(np.ceil((1 - fpr)*(n_calibration + 1)))
     return tuple(int(v) for v in betabinom(n, n_calibration + 1 - k, k).interval(level))
 
-# %% ../nbs/05_detection.ipynb #ddf6e335
+# %% ../nbs/05_detection.ipynb #1cf40109
 def harmless_changes(
     x: Tensor, # (N, C, H, W) clean images
     l2: Tensor, # (N,) norm the noise gets, as of an attack on these images

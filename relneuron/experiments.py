@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EXPERIMENTS', 'Experiment', 'experiment', 'environment', 'cached_json', 'cached_tensors', 'Run', 'mcnemar',
-           'run_experiment']
+           'run_experiment', 'read_record', 'side_by_side']
 
 # %% ../nbs/08_experiments.ipynb #8466ed0b
 import json
@@ -163,7 +163,7 @@ def training(self: Run, attack: str, seed: int) -> dict: # r, pred, y of clean i
 @patch
 def adv_keys(self: Run, attack: str, split: str) -> list: return [self.adv_key(a, split) for a in attack.split('+')]
 
-# %% ../nbs/08_experiments.ipynb #afba8862
+# %% ../nbs/08_experiments.ipynb #d6ad4eaa
 @patch
 def selection(self: Run, attack: str, seed: int, attacked: bool) -> dict: # mu → RelevantUnits, for all mus of the experiment
     "Units relevant on clean images, or on attacked ones for the class they were turned into"
@@ -182,7 +182,8 @@ def relevant(self: Run, cell: dict) -> tuple: # (RelevantUnits, classes that fel
     clean, attacked = (self.selection(cell['attack'], cell['seed'], k)[cell['mu']] for k in (False, True))
     with warnings.catch_warnings(): # the result says it
         warnings.simplefilter('ignore')
-        return _with_fallback(SETS[cell['units']](clean, attacked, cell['seed']), clean)
+        alive = self.training(cell['attack'], cell['seed'])['r'].amax(0) > 0
+        return _with_fallback(SETS[cell['units']](clean, attacked, cell['seed'], alive), clean)
 
 # %% ../nbs/08_experiments.ipynb #3c690da7
 @patch
@@ -283,13 +284,14 @@ def control(self: Run) -> dict: # auroc, standard_error, passed
     det = RelevantNeuronDetector(self.model, min(e.mus), rectify=e.rectify, seed=e.seed, classifier=RandomForestClassifier(e.trees, n_jobs=-1, random_state=e.seed))
     with TemporaryDirectory() as folder: return cached_json(self.cache/f'control-{key}.json', lambda: identity_control(det, self.sets['train'], self.sets['test'], folder, e.seed))
 
-# %% ../nbs/08_experiments.ipynb #6a47a691
+# %% ../nbs/08_experiments.ipynb #5b648eeb
 @patch
 def distances(self: Run, attack: str, n: int = 1500) -> tuple: # (separations by set, samples of the distances by 'set/group')
     "Distances to the class centroids over all units, over relevant, shared and random ones (Figures 2 and 3)"
     t, mu = self.training(attack, self.exp.seed), min(self.exp.mus)
+    alive = t['r'].amax(0) > 0
     clean, adv = (self.selection(attack, self.exp.seed, k)[mu] for k in (False, True))
-    sets = {'all': None, 'relevant': clean.mask, 'random': clean.random_like(self.exp.seed).mask, 'shared': (clean & adv).mask, 'random as shared': (clean & adv).random_like(self.exp.seed).mask}
+    sets = {'all': None, 'relevant': clean.mask, 'random': clean.random_like(self.exp.seed, alive).mask, 'shared': (clean & adv).mask, 'random as shared': (clean & adv).random_like(self.exp.seed, alive).mask}
     groups = {k: distance_groups(t['r'], t['y'], t['r_adv'], t['pred_adv'], m, len(clean)) for k, m in sets.items()}
     pick = lambda v: v[torch.randperm(len(v), generator=torch.Generator().manual_seed(0))[:n]].half()
     return {k: separation(g) for k, g in groups.items()}, {f'{attack}/{k}/{name}': pick(v) for k, g in groups.items() if 'random as' not in k for name, v in g.items()}
@@ -352,3 +354,28 @@ def run_experiment(
     atomic_write(path.with_suffix('.safetensors'), lambda p: save_file(pictures, p))
     atomic_write(path, lambda p: p.write_text(json.dumps(record, indent=1)))
     return record
+
+# %% ../nbs/08_experiments.ipynb #673a16ba
+def read_record(
+    folder, # where `run_experiment` wrote it
+    *args, **kw # name, data, scale, and settings: see `experiment`
+) -> tuple: # (the record, its tensors for the figures)
+    "The record of an experiment; `FileNotFoundError` where it was not run"
+    e = experiment(*args, **kw)
+    path = Path(folder)/f'{e.name}-{e.data}-{fingerprint(asdict(e))[:8]}.json'
+    if not path.exists(): raise FileNotFoundError(f'folder: no record {path}; run_experiment writes it')
+    return json.loads(path.read_text()), load_file(path.with_suffix('.safetensors'))
+
+def side_by_side(
+    cells, # of a record
+    paper, # list of dicts: attack, units, mu, with_label, accuracy
+): # a pandas data frame: rows (units, attack), columns (with_label, 'here' | 'paper' | 'difference', mu)
+    "The accuracies of a record, those of the paper, and their difference"
+    import pandas as pd
+    keys = ['units', 'attack', 'with_label', 'mu']
+    here, there = (pd.DataFrame(v).set_index(keys).accuracy for v in (cells, paper))
+    there.index = there.index.set_levels(there.index.levels[3].astype(float), level=3)
+    t = pd.concat({'here': here, 'paper': there.reindex(here.index), 'difference': here - there.reindex(here.index)}, axis=1)
+    t = t.stack(future_stack=True).unstack(['with_label', -1, 'mu'])
+    order = [(l, w, m) for l in here.index.unique('with_label') for w in ('here', 'paper', 'difference') for m in here.index.unique('mu')]
+    return t.reindex(columns=order).reindex(list(product(here.index.unique('units'), here.index.unique('attack'))))
