@@ -133,7 +133,13 @@ def _best_pair(a, b, domain):
     best, at = score.max(1)
     return cand.gather(1, (at//k)[:, None])[:, 0], cand.gather(1, (at % k)[:, None])[:, 0], best > 0
 
-# %% ../nbs/02_attacks.ipynb #49de38b9
+# %% ../nbs/02_attacks.ipynb #d37fb664
+def _top_two(a, domain):
+    "`_best_pair` for `b = -a`"
+    v, at = torch.where(domain, a, -torch.inf).topk(2, dim=1)
+    return at[:, 0], at[:, 1], v.sum(1) > 0
+
+# %% ../nbs/02_attacks.ipynb #a796fb4d
 _SLICE = 100 # images whose gradient is taken together on a CPU
 
 def _sliced(f, *tensors):
@@ -142,7 +148,7 @@ def _sliced(f, *tensors):
     parts = [f(*t) for t in zip(*(t.split(_SLICE) for t in tensors))]
     return tuple(torch.cat(p) if p[0] is not None else None for p in zip(*parts))
 
-# %% ../nbs/02_attacks.ipynb #5e48bf9c
+# %% ../nbs/02_attacks.ipynb #a0d1911c
 class JSMA(MinimizationAttack):
     """Jacobian-based saliency map attack: the original on pairs of features (Papernot et al. 2016), or Foolbox 2's on single ones.
     After a call `status_` says of each image: 'success', 'no valid pair', 'no valid feature' or 'budget spent'."""
@@ -164,7 +170,7 @@ class JSMA(MinimizationAttack):
         self.max_perturbations_per_feature, self.direction = max_perturbations_per_feature, direction
 JSMA.__abstractmethods__ = frozenset()
 
-# %% ../nbs/02_attacks.ipynb #d5503979
+# %% ../nbs/02_attacks.ipynb #319e0213
 def _gradient_target(model, x, labels):
     "Class in which a walk along the normalised gradient ends; where it does not leave the true one, the runner-up"
     out, g = _loss_gradient(model, x, labels)
@@ -174,7 +180,7 @@ def _gradient_target(model, x, labels):
     end = model((x + F.pad(eps, (0, 1))[at].view(-1, 1, 1, 1)*g).clamp(0, 1)).argmax(1)
     return torch.where(end != labels, end, out.scatter(1, labels[:, None], -torch.inf).argmax(1))
 
-# %% ../nbs/02_attacks.ipynb #976f3182
+# %% ../nbs/02_attacks.ipynb #abf45070
 @patch
 def _saliency(self: JSMA, model, x, target):
     "Logits, and the gradients `a` (target) and `b` (others) as (N, d); for 'single' `a` points uphill towards the target and `b` is None"
@@ -192,7 +198,8 @@ def _step(self: JSMA, flat, count, a, b):
     "Change the best pair or feature of every row of `flat` in place; which rows had one"
     rows, s = torch.arange(len(flat), device=flat.device), 1 if self.theta > 0 else -1
     if b is not None:
-        p, q, ok = _best_pair(s*a, s*b, (count == 0) & (flat < 1 if s > 0 else flat > 0))
+        domain = (count == 0) & (flat < 1 if s > 0 else flat > 0)
+        p, q, ok = _best_pair(s*a, s*b, domain) if self.logits else _top_two(s*a, domain)
         at, by = torch.stack([p, q], 1), torch.full((len(flat), 2), self.theta, device=flat.device)
     else:
         room = torch.where(a > 0, flat < 1, flat > 0) & (count < self.max_perturbations_per_feature)
@@ -205,7 +212,7 @@ def _step(self: JSMA, flat, count, a, b):
         count[rows, at[:, k]] += ok.to(count.dtype)
     return ok
 
-# %% ../nbs/02_attacks.ipynb #8170230b
+# %% ../nbs/02_attacks.ipynb #7537057b
 _STATUS = ('running', 'success', 'no valid pair', 'no valid feature', 'budget spent')
 
 @patch
@@ -233,7 +240,7 @@ def run(self: JSMA, model, inputs, criterion, *, early_stop=None, **kw):
     self.status_ = [_STATUS[i] for i in status.tolist()]
     return restore(ep.astensor(adv))
 
-# %% ../nbs/02_attacks.ipynb #a3baf0b8
+# %% ../nbs/02_attacks.ipynb #eb15ec3f
 class CarliniWagnerL2(MinimizationAttack):
     """Carlini and Wagner's L2 attack; images that stop making progress leave the batch. Where it fails it returns the image itself.
     After a call `image_steps_` holds the number of gradients computed, one an image and step."""
@@ -255,7 +262,7 @@ class CarliniWagnerL2(MinimizationAttack):
         self.initial_const, self.abort_early, self.abort_ratio, self.warm_start = initial_const, abort_early, list(abort_ratio), warm_start
 CarliniWagnerL2.__abstractmethods__ = frozenset()
 
-# %% ../nbs/02_attacks.ipynb #df603b26
+# %% ../nbs/02_attacks.ipynb #b04b6620
 def _margin(out, labels, targeted):
     "How far the logit that has to lose is ahead: to be brought to 0 or below"
     own = out.gather(1, labels[:, None])[:, 0]
@@ -275,7 +282,7 @@ def _loss_and_gradient(self: CarliniWagnerL2, model, w, x0, const, labels, targe
     g.add_(d, alpha=2).mul_(t.square_().neg_().add_(1).mul_(.5))
     return x, dist, m.detach(), dist + const*(m.detach() + self.confidence).clamp_min(0), g
 
-# %% ../nbs/02_attacks.ipynb #e547c732
+# %% ../nbs/02_attacks.ipynb #29e9eb57
 class _Adam:
     "Adam on a batch whose rows can leave"
     def __init__(self, w, lr): self.m, self.v, self.t, self.lr = torch.zeros_like(w), torch.zeros_like(w), 0, lr
@@ -285,7 +292,7 @@ class _Adam:
         w.addcdiv_(self.m, (self.v/(1 - .999**self.t)).sqrt_().add_(1e-8), value=-self.lr/(1 - .9**self.t))
     def keep(self, rows): self.m, self.v = self.m[rows], self.v[rows]
 
-# %% ../nbs/02_attacks.ipynb #1d16e71e
+# %% ../nbs/02_attacks.ipynb #ae74eedd
 class _Falling:
     "Which rows' loss still falls: judged on the smallest loss of each tenth of the steps against that of the tenth before"
     def __init__(self, loss, ratio, every): self.low, self.last, self.ratio, self.every = torch.full_like(loss, torch.inf), torch.full_like(loss, torch.inf), ratio, every
@@ -296,7 +303,7 @@ class _Falling:
         self.last, self.low = self.low[go], torch.full_like(self.low[go], torch.inf)
         return go
 
-# %% ../nbs/02_attacks.ipynb #8b27e627
+# %% ../nbs/02_attacks.ipynb #017ff3fc
 def _to_tanh(x): return (x*2 - 1).mul_(.999999).atanh_()
 
 @patch
@@ -320,7 +327,7 @@ def _minimise(self: CarliniWagnerL2, model, w, x, const, labels, targeted, best,
     end[left] = w
     return end, found
 
-# %% ../nbs/02_attacks.ipynb #d581e105
+# %% ../nbs/02_attacks.ipynb #28631417
 @patch
 @torch.no_grad()
 def run(self: CarliniWagnerL2, model, inputs, criterion, *, early_stop=None, **kw):
@@ -339,7 +346,7 @@ def run(self: CarliniWagnerL2, model, inputs, criterion, *, early_stop=None, **k
         const = torch.where(hi.isinf(), const*10, (lo + hi)/2)
     return restore(ep.astensor(best))
 
-# %% ../nbs/02_attacks.ipynb #b44fc5ac
+# %% ../nbs/02_attacks.ipynb #28cf3d70
 @dataclass(frozen=True, repr=False)
 class Adversarials:
     "Clean images and their adversarial versions; only those the model had right and the attack flipped"
@@ -360,7 +367,7 @@ class Adversarials:
     def success_rate(self): # share of the attacked images that were flipped, of the whole attack also in a part of it
         return self.n_flipped/self.n_correct if self.n_correct else 0.
 
-# %% ../nbs/02_attacks.ipynb #ed2743fd
+# %% ../nbs/02_attacks.ipynb #dcfc9c57
 _NORMS = {'linf': lambda d: d.abs().amax(1), 'l2': lambda d: d.norm(dim=1), 'l0': lambda d: (d != 0).sum(1).float()}
 
 @patch
@@ -382,7 +389,7 @@ def __getitem__(self: Adversarials, i): # slice, index tensor or boolean mask
     "Some of the images; the success rate stays that of the whole attack"
     return replace(self, **{k: getattr(self, k)[i] for k in ('x', 'x_adv', 'y', 'y_adv', 'index')})
 
-# %% ../nbs/02_attacks.ipynb #bb120d5b
+# %% ../nbs/02_attacks.ipynb #f2bb9056
 _TENSORS = ('x', 'x_adv', 'y', 'y_adv', 'index')
 
 @patch
@@ -401,7 +408,7 @@ def load(cls: Adversarials,
     "Read what `save` wrote"
     with safe_open(path, 'pt') as f: return cls(**{k: f.get_tensor(k) for k in _TENSORS}, **json.loads(f.metadata()['adversarials']))
 
-# %% ../nbs/02_attacks.ipynb #6762bb9a
+# %% ../nbs/02_attacks.ipynb #b709ddae
 def attack_params(attack) -> dict: # of plain numbers, strings and lists
     "The parameters an attack object holds; not what a call left on it (names that end in `_`)"
     plain = lambda v: v if isinstance(v, (int, float, str, bool, type(None))) else repr(v)
@@ -418,7 +425,7 @@ def fingerprint(
         h.update(p if isinstance(p, bytes) else json.dumps(p, sort_keys=True).encode())
     return h.hexdigest()[:16]
 
-# %% ../nbs/02_attacks.ipynb #0367c626
+# %% ../nbs/02_attacks.ipynb #f469184a
 def _attack_batch(fmodel, attack, x, goal, epsilon, seed):
     "One batch; random attacks depend on `seed` alone"
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
@@ -432,7 +439,7 @@ def _shard(path, make):
     if not path.exists(): atomic_write(path, lambda p: save_file({'x_adv': make().cpu().contiguous()}, p))
     return load_file(path)['x_adv']
 
-# %% ../nbs/02_attacks.ipynb #b0549daa
+# %% ../nbs/02_attacks.ipynb #5df63d49
 def _targets(targets, y, n_classes):
     "None, 'next' or (N,) labels → (N,) labels or None"
     if targets is None: return None
@@ -446,7 +453,7 @@ def _usable(x, x_adv, before, after, y, t):
     changed = (x_adv != x).flatten(1).any(1) & (x_adv.flatten(1).amax(1) > 0)
     return (before == y) & flipped & changed
 
-# %% ../nbs/02_attacks.ipynb #b415eb33
+# %% ../nbs/02_attacks.ipynb #15506262
 def run_attack(
     model: nn.Module, # classifier of images in [0, 1]
     data: ImageSet, # images and true labels
@@ -477,7 +484,7 @@ def run_attack(
     if not len(i): raise ValueError(f'attack: {type(attack).__name__} flipped none of {len(right)} correctly classified images')
     return Adversarials(data.x[i], x_adv[i], data.y[i], after[i], i, len(data), len(right), type(attack).__name__, params)
 
-# %% ../nbs/02_attacks.ipynb #d3f2804e
+# %% ../nbs/02_attacks.ipynb #4b6983e2
 def _cw(n, steps, lr, const=1e-2): return lambda: CarliniWagnerL2(n, steps, lr, initial_const=const)
 
 PRESETS = {
@@ -497,7 +504,7 @@ def make_attack(
     make, kw = PRESETS[preset][name]
     return make(), dict(kw)
 
-# %% ../nbs/02_attacks.ipynb #d4228f56
+# %% ../nbs/02_attacks.ipynb #5a40dd0d
 def show_adversarials(
     adv: Adversarials, # what an attack left
     classes, # class names

@@ -7,12 +7,13 @@ __all__ = ['SETS', 'Detector', 'image_hashes', 'relevant_features', 'RelevantNeu
            'show_verdicts', 'margin_features', 'classifiers', 'RelevantMarginDetector', 'load', 'compare_sets',
            'confidence_scores', 'identity_control', 'false_positive_interval', 'harmless_changes']
 
-# %% ../nbs/05_detection.ipynb #75490b10
+# %% ../nbs/05_detection.ipynb #47e14784
 import hashlib
 import io
 import json
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,10 +91,10 @@ def relevant_features(
     u = relevant.union
     return r[:, u]*relevant.mask[pred][:, u] if with_label else r[:, u]
 
-# %% ../nbs/05_detection.ipynb #3619d405
+# %% ../nbs/05_detection.ipynb #04e57d31
 SETS = {'shared': lambda clean, adv, seed, alive: clean & adv, 'clean': lambda clean, adv, seed, alive: clean, 'nonshared': lambda clean, adv, seed, alive: clean ^ adv,
         'random': lambda clean, adv, seed, alive: (clean & adv).random_like(seed, alive),
-        'all': lambda clean, adv, seed, alive: RelevantUnits(torch.ones_like(clean.mask), clean.units, clean.mu, 'all')}
+        'all': lambda clean, adv, seed, alive: replace(clean, mask=torch.ones_like(clean.mask), name='all')}
 
 def _with_fallback(chosen: RelevantUnits, clean: RelevantUnits):
     "A class whose set is empty gets its clean set instead, with a warning; also the classes concerned"
@@ -101,7 +102,7 @@ def _with_fallback(chosen: RelevantUnits, clean: RelevantUnits):
     if empty:
         warnings.warn(f'no {chosen.name} unit for class {empty}: the units relevant on clean images are used there')
         mask = chosen.mask.clone(); mask[empty] = clean.mask[empty]
-        chosen = RelevantUnits(mask, chosen.units, chosen.mu, chosen.name)
+        chosen = replace(chosen, mask=mask)
     return chosen, empty
 
 # %% ../nbs/05_detection.ipynb #071042a4
@@ -128,7 +129,13 @@ class RelevantNeuronDetector(Detector):
         if not isinstance(self.units, RelevantUnits) and self.units not in SETS: raise ValueError(f'units: expected one of {", ".join(SETS)}, or a RelevantUnits, got {self.units!r}')
         if self.classifier is not None and not hasattr(self.classifier, 'predict_proba'): raise TypeError(f'classifier: expected a scikit-learn classifier with predict_proba, got {type(self.classifier).__name__}')
 
-# %% ../nbs/05_detection.ipynb #97933b80
+# %% ../nbs/05_detection.ipynb #263e6688
+def _profile(r, pred, n_classes):
+    "Mean and standard deviation of each unit over the clean images of each predicted class (of all images, for a class with less than two): (2, C, m)"
+    groups = [g if len(g) > 1 else r for g in (r[pred == c].float() for c in range(n_classes))]
+    return torch.stack([torch.stack([g.mean(0) for g in groups]), torch.stack([g.std(0) for g in groups])])
+
+# %% ../nbs/05_detection.ipynb #5e28d1e2
 @patch
 def _select(self: RelevantNeuronDetector, r, y, r_adv, pred_adv, n_classes):
     "Set `clean_`, `attacked_`, `relevant_` and `fallback_` (Algorithm 2, steps 2 to 4)"
@@ -157,13 +164,14 @@ def fit_responses(self: RelevantNeuronDetector,
     y, pred, pred_adv = (check_labels(v, n, n_classes, k) for v, n, k in ((y, len(r), 'y'), (pred, len(r), 'pred'), (pred_adv, len(r_adv), 'pred_adv')))
     if getattr(self, 'units_', None) is None or len(self.units_) != r.shape[1]: self.units_ = Units(('responses',), (r.shape[1],))
     self._select(r, y, r_adv, pred_adv, n_classes)
+    self.profile_ = _profile(r, pred, n_classes)
     f = torch.cat([self._features(r, pred), self._features(r_adv, pred_adv)]).numpy()
     forest = RandomForestClassifier(1000, n_jobs=-1, random_state=self.seed)
     self.classifier_ = (forest if self.classifier is None else clone(self.classifier)).fit(f, np.repeat([0, 1], [len(r), len(r_adv)]))
     if not hasattr(self, 'fit_images_'): self.fit_images_ = torch.zeros(0, dtype=torch.int64)
     return self
 
-# %% ../nbs/05_detection.ipynb #bd6cb93a
+# %% ../nbs/05_detection.ipynb #f8b62481
 @patch
 def _features(self: RelevantNeuronDetector, r, pred): return relevant_features(r, pred, self.relevant_, self.with_label)
 
@@ -178,7 +186,7 @@ def score_responses(self: RelevantNeuronDetector,
     pred = check_labels(pred, len(r), len(self.relevant_), 'pred')
     return self.classifier_.predict_proba(self._features(r, pred).numpy())[:, 1]
 
-# %% ../nbs/05_detection.ipynb #9949e362
+# %% ../nbs/05_detection.ipynb #e68eac65
 class _Hashing:
     "A DataLoader that remembers the hashes, and the labels if it has them, of the images that went by"
     def __init__(self, loader): self.loader, self.hashes, self.labels = loader, [], []
@@ -217,7 +225,16 @@ def score_samples(self: RelevantNeuronDetector,
     r, out = observe(self.model, x, self.units_, self.batch_size)
     return self.score_responses(r, out.argmax(1))
 
-# %% ../nbs/05_detection.ipynb #ce90448b
+@patch
+def explain(self: RelevantNeuronDetector,
+    x: Tensor, # (N, C, H, W) images in [0, 1]
+    **kw # n, maps: see `relneuron.inspection.explain`
+) -> list: # one dict an image
+    "Which relevant units moved away from the clean images of the predicted class, and what they speak for"
+    from relneuron.inspection import explain
+    return explain(self, x, **kw)
+
+# %% ../nbs/05_detection.ipynb #89fa164e
 def detection_metrics(
     clean, # (N,) scores of clean images
     attacked, # (M,) scores of attacked images
@@ -234,7 +251,7 @@ def detection_metrics(
         detection_rate=found, auroc=roc_auc_score(t, s), aupr=average_precision_score(t, s), tpr_at_5_fpr=tpr[fpr <= .05].max(),
         tpr_at_1_fpr=tpr[fpr <= .01].max(), fpr_at_95_tpr=fpr[tpr >= .95].min()).items()}
 
-# %% ../nbs/05_detection.ipynb #584eafaa
+# %% ../nbs/05_detection.ipynb #c71dd372
 def evaluate(
     det: Detector, # fitted
     x: Tensor, # (N, C, H, W) clean images that `fit` has not seen
@@ -247,7 +264,7 @@ def evaluate(
         out |= dict(units_used=int(rel.union.sum()), units_per_class=rel.counts.tolist(), fallback_classes=det.fallback_)
     return out
 
-# %% ../nbs/05_detection.ipynb #3052ecca
+# %% ../nbs/05_detection.ipynb #4d5032bf
 @patch
 def fit_attack(self: RelevantNeuronDetector,
     data: ImageSet, # clean images and their true classes
@@ -259,7 +276,7 @@ def fit_attack(self: RelevantNeuronDetector,
     self.adversarials_ = run_attack(self.model, data, attack, **kw)
     return self.fit(data.x, self.adversarials_.x_adv, data.y)
 
-# %% ../nbs/05_detection.ipynb #0155f877
+# %% ../nbs/05_detection.ipynb #785d53a7
 def show_verdicts(
     adv: Adversarials, # attacked images
     scores, # (n,) their scores
@@ -275,7 +292,7 @@ def show_verdicts(
     text = [f'{"caught" if scores[i] > threshold else "missed"} {scores[i]:.2f}\n{classes[adv.y[i]]} → {classes[adv.y_adv[i]]}' if i >= 0 else '' for i in pick.tolist()]
     return show_images(x, text, cols=n)
 
-# %% ../nbs/05_detection.ipynb #6f9dcbc3
+# %% ../nbs/05_detection.ipynb #18e30a60
 def margin_features(
     r: Tensor, # (N, m) unit responses
     pred: Tensor, # (N,) predicted classes
@@ -297,7 +314,7 @@ def classifiers(
             'boosted trees': HistGradientBoostingClassifier(max_iter=300, random_state=seed), 'networks': VotingClassifier(nets, voting='soft'),
             'extra trees + networks': VotingClassifier([('extra trees', extra), *nets], voting='soft', weights=[3, 1, 1, 1])}
 
-# %% ../nbs/05_detection.ipynb #d978c58f
+# %% ../nbs/05_detection.ipynb #e3a9b3bc
 class RelevantMarginDetector(RelevantNeuronDetector):
     "Responses, predicted class, and class scores of the mu-Lasso; not in the paper. Without `with_label` it has the responses alone"
     _tol = 1e-3
@@ -319,9 +336,10 @@ class RelevantMarginDetector(RelevantNeuronDetector):
         plain = r[:, self.relevant_.union]
         return plain if not self.with_label else torch.cat([plain, torch.eye(len(self.relevant_))[pred], *(margin_features(r, pred, W) for W in self.weights_)], 1)
 
-# %% ../nbs/05_detection.ipynb #2826b6de
+# %% ../nbs/05_detection.ipynb #d99b4d8a
 _TRUSTED = ('sklearn.', 'numpy.', 'scipy.')
 _PLAIN = ('mu', 'with_label', 'rectify', 'solver', 'seed', 'batch_size')
+_TENSORS = ('weights_', 'profile_') # of a fitted detector, where it has them
 
 def _pack(**files):
     "Named byte strings → the bytes of a zip file"
@@ -340,11 +358,11 @@ def save(self: RelevantNeuronDetector,
     config = dict(detector=type(self).__name__, **{k: getattr(self, k) for k in _PLAIN}, threshold_=self.threshold_, fallback_=self.fallback_,
                   units=self.relevant_.name if isinstance(self.units, RelevantUnits) else self.units,
                   units_=[self.units_.layers, self.units_.sizes, self.units_.rectified], sets={k: [s.mu, s.name] for k, s in sets.items()})
-    tensors = safetensors.torch.save({'fit_images_': self.fit_images_, **{k: s.mask for k, s in sets.items()}, **({'weights_': self.weights_} if hasattr(self, 'weights_') else {})})
+    tensors = safetensors.torch.save({'fit_images_': self.fit_images_, **{k: s.mask for k, s in sets.items()}, **{f'{k}weights': s.weights for k, s in sets.items() if s.weights is not None}, **{k: getattr(self, k) for k in _TENSORS if hasattr(self, k)}})
     data = _pack(**{'detector.json': json.dumps(config), 'tensors.safetensors': tensors, 'classifier.skops': skops.io.dumps(self.classifier_)})
     atomic_write(path, lambda p: p.write_bytes(data))
 
-# %% ../nbs/05_detection.ipynb #42c71e89
+# %% ../nbs/05_detection.ipynb #dc655514
 def load(
     path, # file written by `save`
     model: nn.Module = None, # the network the detector was fitted on; not needed for responses
@@ -358,14 +376,15 @@ def load(
     if bad := [t for t in types if not t.startswith(_TRUSTED)]: raise ValueError(f'path: {path} holds types that are not trusted: {bad}')
     kinds = {c.__name__: c for c in (RelevantNeuronDetector, RelevantMarginDetector)}
     det = kinds[config['detector']](model, units=config['units'], **{k: config[k] for k in _PLAIN})
-    if 'weights_' in tensors: det.weights_ = tensors['weights_']
+    for k in _TENSORS:
+        if k in tensors: setattr(det, k, tensors[k])
     det.units_ = Units(*map(tuple, config['units_']))
-    for k, (mu, name) in config['sets'].items(): setattr(det, k, RelevantUnits(tensors[k], det.units_, mu, name))
+    for k, (mu, name) in config['sets'].items(): setattr(det, k, RelevantUnits(tensors[k], det.units_, mu, name, tensors.get(f'{k}weights')))
     det.classifier_, det.fit_images_ = skops.io.loads(clf, trusted=types), tensors['fit_images_']
     det.threshold_, det.fallback_ = config['threshold_'], config['fallback_']
     return det
 
-# %% ../nbs/05_detection.ipynb #09837b2b
+# %% ../nbs/05_detection.ipynb #837fc42b
 def compare_sets(
     train, # ((r, pred), (r_adv, pred_adv), y): responses and predicted classes, clean and attacked, and true classes
     test, # ((r, pred), (r_adv, pred_adv)) of images the detectors have not seen
@@ -386,7 +405,7 @@ def compare_sets(
         rows.append(dict(mu=mu, units=u, seed=k, units_a_class=det.relevant_.counts.float().mean().item(), **{k: m[k] for k in ('accuracy', 'auroc')}))
     return rows
 
-# %% ../nbs/05_detection.ipynb #18a133cb
+# %% ../nbs/05_detection.ipynb #0a7ab820
 def confidence_scores(
     logits: Tensor, # (N, C) outputs of the model
 ) -> dict: # name → (N,) scores: higher = more suspicious
@@ -394,7 +413,7 @@ def confidence_scores(
     top = logits.topk(2, dim=1).values
     return {'maximum softmax': (1 - logits.softmax(1).amax(1)).numpy(), 'logit margin': (top[:, 1] - top[:, 0]).numpy()}
 
-# %% ../nbs/05_detection.ipynb #7f94fb7e
+# %% ../nbs/05_detection.ipynb #d113aac6
 def identity_control(
     det: RelevantNeuronDetector, # its settings are used; it is not changed
     train: ImageSet, # clean images to train on: half of them plays the attacked part
@@ -417,7 +436,7 @@ def identity_control(
     auroc = detection_metrics(s0, s1)['auroc']
     return dict(auroc=auroc, standard_error=float(se), passed=bool(abs(auroc - .5) < 3*se))
 
-# %% ../nbs/05_detection.ipynb #91ba7985
+# %% ../nbs/05_detection.ipynb #b7b9bfd9
 def false_positive_interval(
     n: int, # fresh clean images
     n_calibration: int, # clean images the threshold was set on
@@ -429,7 +448,7 @@ def false_positive_interval(
     k = int(np.ceil((1 - fpr)*(n_calibration + 1)))
     return tuple(int(v) for v in betabinom(n, n_calibration + 1 - k, k).interval(level))
 
-# %% ../nbs/05_detection.ipynb #1cf40109
+# %% ../nbs/05_detection.ipynb #a3fdd2ef
 def harmless_changes(
     x: Tensor, # (N, C, H, W) clean images
     l2: Tensor, # (N,) norm the noise gets, as of an attack on these images

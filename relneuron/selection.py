@@ -171,7 +171,7 @@ def slack_mu(
     "The smallest mu at which each class's solution is the unconstrained one"
     return np.abs(_solve_path(mo, [np.inf])[np.inf]).sum(1)
 
-# %% ../nbs/04_selection.ipynb #b5a3fe23
+# %% ../nbs/04_selection.ipynb #cd71f476
 @dataclass(frozen=True, repr=False)
 class RelevantUnits:
     "For each class the units relevant to it: a boolean (C, m) mask with set algebra"
@@ -179,6 +179,7 @@ class RelevantUnits:
     units: Units # what the columns are
     mu: float = None # the bound they were selected with
     name: str = 'relevant' # what the set is called
+    weights: Tensor = None # (C, m) float weights of the mu-Lasso that the set was read from
     def __post_init__(self):
         if not isinstance(self.mask, Tensor) or self.mask.dtype != torch.bool or self.mask.ndim != 2 or self.mask.shape[1] != len(self.units):
             raise ValueError(f'mask: expected a bool tensor (C, {len(self.units)})')
@@ -189,17 +190,18 @@ class RelevantUnits:
     @property
     def union(self): return self.mask.any(0) # (m,) bool: relevant to any class
 
-# %% ../nbs/04_selection.ipynb #d0cbd82e
+# %% ../nbs/04_selection.ipynb #e14daeff
 def _combine(op, sign):
     def f(self, other):
         if self.mask.shape != other.mask.shape or self.units.layers != other.units.layers:
             raise ValueError(f'{sign}: expected sets over the same units and classes, got {tuple(self.mask.shape)} and {tuple(other.mask.shape)}')
-        return replace(self, mask=op(self.mask, other.mask), name=f'{self.name} {sign} {other.name}', mu=self.mu if self.mu == other.mu else None)
+        w = None if self.weights is None or other.weights is None else torch.where(self.mask, self.weights, other.weights)
+        return replace(self, mask=op(self.mask, other.mask), name=f'{self.name} {sign} {other.name}', mu=self.mu if self.mu == other.mu else None, weights=w)
     return f
 for _n, _op, _s in (('__and__', torch.logical_and, '&'), ('__or__', torch.logical_or, '|'), ('__xor__', torch.logical_xor, '^')):
     setattr(RelevantUnits, _n, _combine(_op, _s))
 
-# %% ../nbs/04_selection.ipynb #7795c996
+# %% ../nbs/04_selection.ipynb #13ebf7ad
 @patch
 def per_layer(self: RelevantUnits) -> dict: # layer name → (C,) counts
     "How many units of each layer are relevant to each class"
@@ -224,9 +226,9 @@ def random_like(self: RelevantUnits,
         if self.counts.max() > among.sum(): raise ValueError(f'among: {int(among.sum())} units are too few to draw {int(self.counts.max())}')
         rank[:, ~among] = 2.
     rank = rank.argsort(1).argsort(1)
-    return replace(self, mask=rank < self.counts[:, None], name='random')
+    return replace(self, mask=rank < self.counts[:, None], name='random', weights=None)
 
-# %% ../nbs/04_selection.ipynb #b6892107
+# %% ../nbs/04_selection.ipynb #90a398d4
 def relevant_units(
     sol: MuLasso, # a solution of the mu-Lasso
     units: Units, # the units its columns stand for
@@ -236,7 +238,7 @@ def relevant_units(
 ) -> RelevantUnits:
     "The units with a weight, up to the tolerance"
     w = sol.W.abs()
-    return RelevantUnits((w > (tol if absolute else tol*w.amax(1, keepdim=True))) & (w > 0), units, sol.mu, name)
+    return RelevantUnits((w > (tol if absolute else tol*w.amax(1, keepdim=True))) & (w > 0), units, sol.mu, name, sol.W.float())
 
 def select_units(
     r, # (N, m) unit responses, or their `Moments`
