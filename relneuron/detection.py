@@ -336,7 +336,7 @@ class RelevantMarginDetector(RelevantNeuronDetector):
         plain = r[:, self.relevant_.union]
         return plain if not self.with_label else torch.cat([plain, torch.eye(len(self.relevant_))[pred], *(margin_features(r, pred, W) for W in self.weights_)], 1)
 
-# %% ../nbs/05_detection.ipynb #d99b4d8a
+# %% ../nbs/05_detection.ipynb #43120bd7
 _TRUSTED = ('sklearn.', 'numpy.', 'scipy.')
 _PLAIN = ('mu', 'with_label', 'rectify', 'solver', 'seed', 'batch_size')
 _TENSORS = ('weights_', 'profile_') # of a fitted detector, where it has them
@@ -358,7 +358,7 @@ def save(self: RelevantNeuronDetector,
     config = dict(detector=type(self).__name__, **{k: getattr(self, k) for k in _PLAIN}, threshold_=self.threshold_, fallback_=self.fallback_,
                   units=self.relevant_.name if isinstance(self.units, RelevantUnits) else self.units,
                   units_=[self.units_.layers, self.units_.sizes, self.units_.rectified], sets={k: [s.mu, s.name] for k, s in sets.items()})
-    tensors = safetensors.torch.save({'fit_images_': self.fit_images_, **{k: s.mask for k, s in sets.items()}, **{f'{k}weights': s.weights for k, s in sets.items() if s.weights is not None}, **{k: getattr(self, k) for k in _TENSORS if hasattr(self, k)}})
+    tensors = safetensors.torch.save({'fit_images_': self.fit_images_, **{k: s.mask for k, s in sets.items()}, **{f"{k}weights": s.weights.clone() for k, s in sets.items() if s.weights is not None}, **{k: getattr(self, k) for k in _TENSORS if hasattr(self, k)}})
     data = _pack(**{'detector.json': json.dumps(config), 'tensors.safetensors': tensors, 'classifier.skops': skops.io.dumps(self.classifier_)})
     atomic_write(path, lambda p: p.write_bytes(data))
 

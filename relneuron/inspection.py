@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['UnitCAM', 'unit_cam', 'four_sets', 'weighted_mean', 'set_cam', 'show_units', 'show_sets', 'ssim', 'map_distances',
-           'map_changes', 'with_random', 'compare_changes', 'explain', 'show_explanation', 'html_report']
+           'map_changes', 'with_random', 'compare_changes', 'explain', 'draw_explanation', 'show_explanation',
+           'html_report']
 
 # %% ../nbs/07_inspection.ipynb #90ef9ebd
 import base64
@@ -357,7 +358,7 @@ def compare_changes(
     a, b = (changes[k][measure].double().numpy() for k in (first, second))
     return dict(first=first, second=second, mean_first=a.mean(), mean_second=b.mean(), first_larger=float((a > b).mean()), p=float(wilcoxon(a, b).pvalue) if (a != b).any() else 1.)
 
-# %% ../nbs/07_inspection.ipynb #454f0f80
+# %% ../nbs/07_inspection.ipynb #ea71eb14
 _FLOOR = 1e-3 # smallest standard deviation of a response that is told apart from none; responses lie in [0, 1]
 
 def _directions(det, c):
@@ -375,14 +376,14 @@ def _explained(det, c, score, r, n):
                              speaks_for=int(each[:, u].argmax()), push=float(each[:, u].max()))
     others = push.index_fill(0, torch.tensor(c), -torch.inf)
     moved = [u for u in z.abs().argsort(descending=True)[:n].tolist() if z[u] != 0]
-    return dict(predicted=c, score=score, adversarial=score > det.threshold_, threshold=det.threshold_, towards=int(others.argmax()), push=push.tolist(), units=[unit(u) for u in moved])
+    return dict(predicted=c, score=score, adversarial=score > det.threshold_, threshold=det.threshold_, n_relevant=int(det.relevant_.counts[c]), towards=int(others.argmax()), push=push.tolist(), units=[unit(u) for u in moved])
 
 def explain(
     det: RelevantNeuronDetector, # fitted, with its model
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
     n: int = 8, # units to name, those that moved most
     maps: bool = False, # also the units' maps (units, H, W) and that of all relevant units together (H, W); see `unit_cam`, `set_cam`
-) -> list: # one plain dict an image: predicted, score, adversarial, threshold, towards, push (C,), units
+) -> list: # one plain dict an image: predicted, score, adversarial, threshold, n_relevant, towards, push (C,), units
     "Which relevant units moved away from the clean images of the predicted class, and what they speak for"
     det._check_fitted()
     if not hasattr(det, 'profile_'): raise ValueError('det: saved by a version without explanations; fit it again')
@@ -394,8 +395,30 @@ def explain(
         e['map'] = set_cam(det.model, x[i:i + 1], det.relevant_)[det.relevant_.name][0]
     return found
 
-# %% ../nbs/07_inspection.ipynb #dd66c655
+# %% ../nbs/07_inspection.ipynb #2ea9c383
 def _name(classes, c): return str(c if classes is None else classes[c])
+
+def draw_explanation(
+    e: dict, # from `explain` with `maps=True`
+    image: Tensor, # (C, H, W) the image it is about
+    classes = None, # class names
+    n: int = 6, # units to show
+): # the matplotlib figure
+    "One verdict and the units behind it, in one figure"
+    import matplotlib.pyplot as plt
+    import seaborn # noqa: F401, registers its colour maps
+    units = e['units'][:n]
+    fig = plt.figure(figsize=(7.5, 3.6), layout='constrained')
+    top, bottom = fig.subfigures(2, 1, height_ratios=(1.5, 1))
+    a, b, c = top.subplots(1, 3, width_ratios=(1, 1, 2.2))
+    _picture(a, image); _heat(b, e['map'])
+    a.set_title(f'taken for {_name(classes, e["predicted"])}\nscore {e["score"]:.2f}: {"ADVERSARIAL" if e["adversarial"] else "clean"}', fontsize=8)
+    b.set_title(f'all {e["n_relevant"]} relevant units', fontsize=8)
+    _bars(c, units, e['towards'], classes)
+    for ax, u, m in zip(bottom.subplots(1, max(1, len(units)), squeeze=False)[0], units, e['maps']):
+        _heat(ax, m); ax.set_title(f'unit {u["unit"]}\n{u["layer"]}[{u["channel"]}]', fontsize=6)
+    for ax in (a, b, *bottom.axes): ax.set(xticks=[], yticks=[])
+    return fig
 
 def show_explanation(
     det: RelevantNeuronDetector, # fitted, with its model
@@ -403,34 +426,20 @@ def show_explanation(
     classes = None, # class names
     n: int = 6, # units to show
 ): # the matplotlib figure
-    "One verdict and the units behind it, in one figure"
-    import matplotlib.pyplot as plt
-    import seaborn # noqa: F401, registers its colour maps
+    "`draw_explanation` of one image"
     if len(check_images(x)) != 1: raise ValueError(f'x: expected one image (1, C, H, W), got {len(x)}')
-    e = explain(det, x, n, maps=True)[0]
-    k = max(1, len(e['units']))
-    fig = plt.figure(figsize=(7.5, 3.6), layout='constrained')
-    top, bottom = fig.subfigures(2, 1, height_ratios=(1.5, 1))
-    a, b, c = top.subplots(1, 3, width_ratios=(1, 1, 2.2))
-    _picture(a, x[0]); _heat(b, e['map'])
-    a.set_title(f'taken for {_name(classes, e["predicted"])}\nscore {e["score"]:.2f}: {"ADVERSARIAL" if e["adversarial"] else "clean"}', fontsize=8)
-    b.set_title(f'all {int(det.relevant_.counts[e["predicted"]])} relevant units', fontsize=8)
-    _bars(c, e, classes)
-    for ax, u, m in zip(bottom.subplots(1, k, squeeze=False)[0], e['units'], e['maps']):
-        _heat(ax, m); ax.set_title(f'unit {u["unit"]}\n{u["layer"]}[{u["channel"]}]', fontsize=6)
-    for ax in (a, b, *bottom.axes): ax.set(xticks=[], yticks=[])
-    return fig
+    return draw_explanation(explain(det, x, n, maps=True)[0], x[0], classes, n)
 
 def _heat(ax, m): ax.imshow(m/m.abs().max().clamp_min(1e-12), cmap=_MAP, vmin=-1, vmax=1)
 
-def _bars(ax, e, classes):
+def _bars(ax, units, towards, classes):
     "How far each unit is off, and what it speaks for"
-    z = [u['deviations'] for u in e['units']]
-    ax.barh(range(len(z)), z, color=['C3' if u['speaks_for'] == e['towards'] else 'C7' for u in e['units']])
-    ax.set_yticks(range(len(z)), [f'{u["unit"]} → {_name(classes, u["speaks_for"])}' for u in e['units']], fontsize=6)
+    z = [u['deviations'] for u in units]
+    ax.barh(range(len(z)), z, color=['C3' if u['speaks_for'] == towards else 'C7' for u in units])
+    ax.set_yticks(range(len(z)), [f'{u["unit"]} → {_name(classes, u["speaks_for"])}' for u in units], fontsize=6)
     ax.axvline(0, color='k', lw=.5); ax.invert_yaxis(); ax.tick_params(axis='x', labelsize=6)
     ax.set_xlabel('standard deviations from clean images of that class', fontsize=6)
-    ax.set_title(f'unit → class it speaks for; all units together: {_name(classes, e["towards"])}', fontsize=8)
+    ax.set_title(f'unit → class it speaks for; all units together: {_name(classes, towards)}', fontsize=8)
 
 # %% ../nbs/07_inspection.ipynb #9eed7e99
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>
