@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['text_table', 'demo', 'detect', 'inspect', 'train', 'main']
 
-# %% ../nbs/09_cli.ipynb #95a85316
+# %% ../nbs/09_cli.ipynb #79757736
 import argparse
 import sys
 import tempfile
@@ -21,7 +21,7 @@ from . import __version__
 from .attacks import make_attack, run_attack, show_adversarials
 from .data import load_data
 from .detection import RelevantNeuronDetector, evaluate, identity_control, load
-from .experiments import experiment, run_experiment
+from .experiments import EXPERIMENTS, experiment, run_experiment
 from .models import RECIPES, accuracy, load_checkpoint, logits, pretrained, train_recipe
 
 # %% ../nbs/09_cli.ipynb #b6b5eb25
@@ -127,7 +127,7 @@ def train(
     Path(f'{path}.state').unlink()
     say(f'{path}: {recipe}, test accuracy {net.config["test_accuracy"]:.4f}, {sum(r["seconds"] for r in net.config["records"]):.0f} s')
 
-# %% ../nbs/09_cli.ipynb #358d156c
+# %% ../nbs/09_cli.ipynb #57fb54dc
 def _parser():
     "The command's arguments"
     p = argparse.ArgumentParser('relneuron', description='Detect adversarial attacks from the state of a few relevant neurons.')
@@ -137,10 +137,13 @@ def _parser():
     d = sub.add_parser('demo', help='the whole pipeline on digits, in seconds')
     d.add_argument('--out', default='demo.png', help='picture to write (default: %(default)s)')
     r = sub.add_parser('run', help='an experiment of the paper; can be stopped and started again')
-    r.add_argument('name', help='exp1')
+    r.add_argument('name', help=', '.join(n for n in EXPERIMENTS if n != 'demo'))
     r.add_argument('--data', default='digits', help='data set: digits, mnist, cifar10, .npz file or image folder (default: %(default)s)')
     r.add_argument('--scale', default='small', help='small or paper (default: %(default)s)')
     r.add_argument('--model', help='checkpoint file, or name of a network that comes with relneuron (default: the one for the data)')
+    r.add_argument('--attacks', help='some of fgsm,jsma,cw (default: all)')
+    r.add_argument('--n-per-class', type=int, help="training images a class (default: the scale's)")
+    r.add_argument('--n-test', type=int, help="test images (default: the scale's)")
     r.add_argument('--out', default='runs', help='folder for the record and the finished stages (default: %(default)s)')
     t = sub.add_parser('detect', help='verdicts of a saved detector on images')
     i = sub.add_parser('inspect', help='a page that shows the units behind the verdicts of a saved detector')
@@ -157,7 +160,7 @@ def _parser():
     n.add_argument('--epochs', type=int, help="instead of the recipe's")
     return p
 
-# %% ../nbs/09_cli.ipynb #4bfeb033
+# %% ../nbs/09_cli.ipynb #61e1050c
 def main(
     argv = None, # arguments; those of the process without it
 ) -> int: # exit status: 0, or 2 where the input is at fault
@@ -166,8 +169,10 @@ def main(
     try:
         if a.command == 'demo': demo(a.out, a.device)
         elif a.command == 'run':
-            rec = run_experiment(experiment(a.name, a.data, a.scale, a.model), a.out, a.device)
-            print(text_table([{k: c[k] for k in ('attack', 'units', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used')} for c in rec['cells']]))
+            some = {k: v for k, v in (('attacks', a.attacks and tuple(a.attacks.split(','))), ('n_per_class', a.n_per_class), ('n_test', a.n_test)) if v}
+            rec = run_experiment(experiment(a.name, a.data, a.scale, a.model, **some), a.out, a.device)
+            part, keys = ('changes', ('attack', 'view', 'measure', 'set', 'distance', 'random')) if a.name == 'exp3' else ('cells', ('attack', 'units', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used'))
+            print(text_table([{k: c[k] for k in keys} for c in rec[part]]))
         elif a.command == 'train': train(a.recipe, a.path, a.epochs, a.device)
         elif a.command == 'inspect': inspect(a.detector, a.images, a.model, a.html, a.first, a.units, a.device)
         else: detect(a.detector, a.images, a.model, a.device)

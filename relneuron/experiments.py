@@ -69,12 +69,13 @@ def parts(self: Experiment): # name of the part → its cells
 @patch(as_prop=True)
 def mus_used(self: Experiment): return sorted({c['mu'] for p in self.parts.values() for c in p}) # every mu of every part
 
-# %% ../nbs/08_experiments.ipynb #078cf7e9
+# %% ../nbs/08_experiments.ipynb #619c24dc
 EXPERIMENTS = {
     'demo': Experiment('demo', preset='small'),
     'exp1': Experiment('exp1', attacks=('fgsm', 'jsma', 'cw'), units=('shared', 'clean', 'nonshared'), mus=(100., 20., 10.), labels=(True, False), transfer=True,
                        extra=(('shared', 5., True), ('shared', 5., False), ('shared', 3., True), ('shared', 3., False), ('random', 10., True), ('random', 3., True), ('all', 10., True)),
                        seeds=(1, 2, 3)),
+    'exp3': Experiment('exp3', attacks=('fgsm', 'jsma', 'cw'), n_test=520), # 500 pairs of every attack are looked at
 }
 _MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist'}
 _SMALL = dict(n_per_class=50, n_test=200, trees=100, preset='small')
@@ -284,7 +285,14 @@ def control(self: Run) -> dict: # auroc, standard_error, passed
     det = RelevantNeuronDetector(self.model, min(e.mus), rectify=e.rectify, seed=e.seed, classifier=RandomForestClassifier(e.trees, n_jobs=-1, random_state=e.seed))
     with TemporaryDirectory() as folder: return cached_json(self.cache/f'control-{key}.json', lambda: identity_control(det, self.sets['train'], self.sets['test'], folder, e.seed))
 
-# %% ../nbs/08_experiments.ipynb #5b648eeb
+# %% ../nbs/08_experiments.ipynb #6a865262
+@patch
+def detector(self: Run, attack: str) -> RelevantNeuronDetector:
+    "The paper's detector for the smallest mu: shared units, with the label"
+    e = self.exp
+    det = RelevantNeuronDetector(self.model, min(e.mus), rectify=e.rectify, seed=e.seed, classifier=RandomForestClassifier(e.trees, n_jobs=-1, random_state=e.seed)); det.units_ = self.units
+    return det.fit_responses(n_classes=len(self.sets['train'].classes), **self.training(attack, e.seed))
+
 @patch
 def distances(self: Run, attack: str, n: int = 1500) -> tuple: # (separations by set, samples of the distances by 'set/group')
     "Distances to the class centroids over all units, over relevant, shared and random ones (Figures 2 and 3)"
@@ -316,21 +324,85 @@ def look_alikes(self: Run, attack: str, n: int = 500) -> dict: # shares, and num
 @patch
 def overhead(self: Run, n: int = 1000) -> dict: # milliseconds an image, in batches of 256
     "The network's forward pass alone, with the responses of all units, and what features and forest take on top"
-    e, x, t = self.exp, self.sets['test'].x[:n], self.training(self.exp.attacks[0], self.exp.seed)
-    det = RelevantNeuronDetector(self.model, min(e.mus), classifier=RandomForestClassifier(e.trees, n_jobs=-1, random_state=e.seed)); det.units_ = self.units
-    det.fit_responses(n_classes=len(self.sets['train'].classes), **t)
+    x, det = self.sets['test'].x[:n], self.detector(self.exp.attacks[0])
     o = self.observed('test')
     def best(f): return min(timed(f) for _ in range(3))/len(x)*1e3
     def timed(f): t = time.perf_counter(); f(); return time.perf_counter() - t
     return dict(forward=best(lambda: logits(self.model, x, show=False)), with_responses=best(lambda: observe(self.model, x, self.units, show=False)), forest=best(lambda: det.score_responses(o['r'][:n], o['pred'][:n])))
 
-# %% ../nbs/08_experiments.ipynb #8841a8f0
+# %% ../nbs/08_experiments.ipynb #9261f33d
+@patch
+def map_study(self: Run, attack: str, det, n: int = 500, draws: int = 5) -> dict: # 'view/set/measure' → (n,) distances
+    "Distances between the maps of images and of their attacked versions; sets of `det`, and random ones as 'random as ...'"
+    from relneuron.inspection import four_sets, map_changes, with_random
+    def make():
+        adv, alive, sets = self.adversarials(attack, 'test')[:n], self.training(attack, self.exp.seed)['r'].amax(0) > 0, four_sets(det.clean_, det.attacked_)
+        every = sets | {f'{k}#{d}': v for d in range(draws) for k, v in with_random(sets, alive, d).items() if k not in sets}
+        out = {}
+        for view, kw in {'signed': {}, 'ReLU': dict(sign='positive'), 'same class': dict(target=adv.y)}.items():
+            c = map_changes(self.model, adv, every, show=self.show, **kw)
+            for k, m in product(sets, c['shared']): out |= {f'{view}/{k}/{m}': c[k][m], f'{view}/random as {k}/{m}': torch.stack([c[f'random as {k}#{d}'][m] for d in range(draws)]).mean(0)}
+        return out
+    key = fingerprint(self.adv_key(attack, 'test'), det.clean_.weights, det.attacked_.weights, list(self.units.rectified), [n, draws])
+    return cached_tensors(self.cache/f'maps-{key}.safetensors', make)
+
+@patch
+def map_claims(self: Run, attack: str, study: dict) -> list: # one dict a view, measure and set
+    "Mean distances, and paired tests of each set against random units and of the shared units against it"
+    from relneuron.inspection import compare_changes
+    rows, views = [], {tuple(k.split('/')[::2]) for k in study}
+    for view, m in sorted(views):
+        c = {k.split('/')[1]: {m: v} for k, v in study.items() if k.split('/')[::2] == [view, m]}
+        for k in (k for k in c if not k.startswith('random')):
+            r, s = compare_changes(c, k, f'random as {k}', m), compare_changes(c, 'shared', k, m)
+            rows.append(dict(attack=attack, view=view, measure=m, set=k, pairs=len(c[k][m]), distance=r['mean_first'], random=r['mean_second'], p_random=r['p'], p_shared=s['p']))
+    return rows
+
+@patch
+def explained(self: Run, attack: str, det) -> tuple: # ('caught' or 'missed' → dict, name → tensor)
+    "`explain` for the first attacked test image that is caught and the first that is missed; their maps and images apart"
+    from relneuron.inspection import explain
+    adv, found, tensors = self.adversarials(attack, 'test'), {}, {}
+    hit = det.score_samples(adv.x_adv) > det.threshold_
+    for k, i in {'caught': hit.nonzero()[0][:1], 'missed': (~hit).nonzero()[0][:1]}.items():
+        for j in i.tolist():
+            e = explain(det, adv.x_adv[j:j + 1], 6, maps=True)[0]
+            tensors |= {f'{attack}/{k}/{n}': t for n, t in (('maps', e.pop('maps')), ('map', e.pop('map')), ('x', adv.x[j]), ('x_adv', adv.x_adv[j]))}
+            found[k] = dict(e, image=int(adv.index[j]), true=int(adv.y[j]))
+    return found, tensors
+
+@patch
+def three_classes(self: Run, attack: str, det) -> dict: # name → tensor
+    "The first attacked test image of the first three classes, and the clean and the attacked set with their weights"
+    adv = self.adversarials(attack, 'test')
+    i = torch.stack([(adv.y == c).nonzero()[0, 0] for c in adv.y.unique()[:3]])
+    sets = {f'{k}/{n}': t for k, s in (('clean', det.clean_), ('attacked', det.attacked_)) for n, t in (('mask', s.mask), ('weights', s.weights))}
+    return {f'{attack}/{k}': t.clone() for k, t in (dict(x=adv.x[i], x_adv=adv.x_adv[i], y=adv.y[i], y_adv=adv.y_adv[i]) | sets).items()}
+
+# %% ../nbs/08_experiments.ipynb #b5c9ab61
 def _judge_all(run: Run) -> dict: # part → cells with their figures
     "Every cell of every part, one after the other, with the time that is left"
     jobs = [(p, c, t) for p, cells in run.exp.parts.items() for c in cells for t in (run.exp.attacks if p == 'transfer' else [None])]
     out = {p: [] for p in run.exp.parts}
     for p, c, t in progress(jobs, desc=f'{run.exp.name} {run.exp.data}', show=run.show): out[p].append(run.judge(c, t))
     return out
+
+def _exp1(run: Run) -> tuple: # (results, tensors for the figures)
+    "Tables 1 and 2, Figures 2 to 5"
+    attacks, results = run.exp.attacks, _judge_all(run)
+    far = {a: run.distances(a) for a in attacks}
+    results |= dict(confidence=run.confidence(), paired=run.paired(), own=run.own(), control=run.control(), separation={a: v[0] for a, v in far.items()}, look_alikes={a: run.look_alikes(a) for a in attacks}, overhead=run.overhead())
+    return results, {k: v for a in attacks for part in (far[a][1], run.gallery(a)) for k, v in part.items()}
+
+def _exp3(run: Run) -> tuple: # (results, tensors for the figures)
+    "Figures 6 and 7, the claim about shared units, verdicts explained"
+    results, pictures = dict(changes=[], explained={}), {}
+    for a in progress(run.exp.attacks, desc=f'exp3 {run.exp.data}', show=run.show):
+        det = run.detector(a)
+        study, (why, drawn) = run.map_study(a, det), run.explained(a, det)
+        results['changes'] += run.map_claims(a, study); results['explained'][a] = why
+        pictures |= drawn | run.three_classes(a, det) | {f'{a}/{k}': v.half() for k, v in study.items()}
+    return results, pictures
 
 def run_experiment(
     exp: Experiment, # from `experiment`, or your own
@@ -343,15 +415,12 @@ def run_experiment(
     run = Run(exp, out/'cache', device, show)
     adv = {f'{a} {s}': (d := run.adversarials(a, s)) and dict(attacked=d.n_correct, flipped=len(d), success=d.success_rate, linf=d.norms().median().item(),
            l2=d.norms('l2').median().item(), l0=d.norms('l0').median().item(), params=d.params) for a in exp.attacks for s in run.sets}
-    parts = _judge_all(run)
-    far = {a: run.distances(a) for a in exp.attacks}
-    results = dict(parts, confidence=run.confidence(), paired=run.paired(), own=run.own(), control=run.control(), separation={a: v[0] for a, v in far.items()}, look_alikes={a: run.look_alikes(a) for a in exp.attacks})
+    results, pictures = (_exp3 if exp.name == 'exp3' else _exp1)(run)
     record = dict(experiment=asdict(exp), environment=environment(device), written=datetime.now(timezone.utc).isoformat(timespec='seconds'),
                   seconds=round(time.perf_counter() - t, 2), sets={s: f'{d!r} {d.note}'.strip() for s, d in run.sets.items()}, classes=list(run.sets['test'].classes),
-                  test_accuracy=accuracy(run.model, run.sets['test']), units=dict(zip(run.units.layers, run.units.sizes)), rectified=list(run.units.rectified), attacks=adv, **results, overhead=run.overhead())
+                  test_accuracy=accuracy(run.model, run.sets['test']), model=getattr(run.model, 'config', {}), units=dict(zip(run.units.layers, run.units.sizes)), rectified=list(run.units.rectified), attacks=adv, **results)
     path = out/f'{exp.name}-{exp.data}-{fingerprint(asdict(exp))[:8]}.json'
-    pictures = {k: v.contiguous() for a in exp.attacks for part in (far[a][1], run.gallery(a)) for k, v in part.items()}
-    atomic_write(path.with_suffix('.safetensors'), lambda p: save_file(pictures, p))
+    atomic_write(path.with_suffix('.safetensors'), lambda p: save_file({k: v.contiguous() for k, v in pictures.items()}, p))
     atomic_write(path, lambda p: p.write_text(json.dumps(record, indent=1)))
     return record
 
