@@ -6,7 +6,7 @@
 __all__ = ['EXPERIMENTS', 'Experiment', 'experiment', 'environment', 'cached_json', 'cached_tensors', 'Run', 'mcnemar',
            'run_experiment', 'read_record', 'side_by_side']
 
-# %% ../nbs/08_experiments.ipynb #8466ed0b
+# %% ../nbs/08_experiments.ipynb #0f08d6ac
 import json
 import os
 import platform
@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from fastcore.basics import patch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.ensemble import RandomForestClassifier
 
@@ -30,7 +31,7 @@ from .attacks import Adversarials, attack_params, fingerprint, make_attack, run_
 from .data import load_data
 from .detection import (SETS, RelevantMarginDetector, RelevantNeuronDetector, _with_fallback, classifiers, confidence_scores,
                                  detection_metrics, identity_control)
-from .models import accuracy, atomic_write, load_checkpoint, logits, pretrained, progress
+from .models import accuracy, atomic_write, device_of, load_checkpoint, logits, pretrained, progress
 from .selection import RelevantUnits, mu_lasso, relevant_units
 from .units import distance_groups, find_units, observe, separation
 
@@ -115,7 +116,7 @@ def cached_tensors(path, make):
         atomic_write(path, lambda p: save_file(t, p))
     return load_file(path)
 
-# %% ../nbs/08_experiments.ipynb #9e8a4528
+# %% ../nbs/08_experiments.ipynb #de052c89
 class Run:
     "The stages of one experiment, each made once and kept in `cache`"
     def __init__(self, exp: Experiment, cache, device='cpu', show=None):
@@ -131,11 +132,13 @@ class Run:
         a, kw = self.attacks[attack]
         return fingerprint(self.key[split], type(a).__name__, attack_params(a), kw, self.exp.seed)
 
+    def adv_path(self, attack: str, split: str) -> Path: return self.cache/f'{attack}-{split}-{self.adv_key(attack, split)}.safetensors'
+
     def adversarials(self, attack: str, split: str) -> Adversarials:
-        path = self.cache/f'{attack}-{split}-{self.adv_key(attack, split)}.safetensors'
+        path = self.adv_path(attack, split)
         if not path.exists():
             a, kw = self.attacks[attack]
-            run_attack(self.model, self.sets[split], a, **kw, seed=self.exp.seed, shards=self.cache/'shards', show=self.show).save(path)
+            run_attack(self.model, self.sets[split], a, **kw, seed=self.exp.seed, batch_size=200 if device_of(self.model).type == 'cpu' else 1000, shards=self.cache/'shards', show=self.show).save(path)
         return Adversarials.load(path)
 
     def observed(self, split: str, attack: str = None) -> dict:
@@ -146,6 +149,44 @@ class Run:
             r, out = observe(self.model, x, self.units, show=self.show)
             return dict(r=r, out=out, pred=out.argmax(1), index=i)
         return cached_tensors(path, make)
+
+# %% ../nbs/08_experiments.ipynb #385b7f92
+@patch
+def pack(self: Run,
+    folder, # to write to
+    limit: int = 15*2**20, # bytes a file
+) -> list: # the files
+    "Write the attacked images made so far"
+    files = []
+    for a, s in product(self.exp.attacks, self.sets):
+        if not (path := self.adv_path(a, s)).exists(): continue
+        adv = Adversarials.load(path)
+        n = max(1, limit//(2*adv.x[0].numel() + 8))
+        for k, i in enumerate(torch.arange(len(adv)).split(n)):
+            files.append(Path(folder)/f'{path.stem}.{k:03}.of.{-(-len(adv)//n):03}.safetensors')
+            t = dict(delta=(adv.x_adv[i] - adv.x[i]).half(), index=adv.index[i])
+            atomic_write(files[-1], lambda p: save_file(t, p, metadata={'relneuron': json.dumps(dict(n_correct=adv.n_correct, attack=adv.attack, params=adv.params, n_flipped=adv.n_flipped))}))
+    return files
+
+@patch
+def unpack(self: Run,
+    folder, # where `pack` wrote to
+) -> dict: # file in the cache → how many images were left out
+    "Take up the attacked images in `folder` that belong to this run"
+    left = {}
+    for a, s in product(self.exp.attacks, self.sets):
+        path, data = self.adv_path(a, s), self.sets[s]
+        files = sorted(Path(folder).glob(f'{path.stem}.*.safetensors'))
+        if path.exists() or not files: continue
+        if len(files) != (n := int(files[0].name.split('.')[3])): raise ValueError(f'folder: {path.stem} came in {n} files, {len(files)} are there')
+        with safe_open(files[0], 'pt') as f: info = json.loads(f.metadata()['relneuron'])
+        delta, i = (torch.cat([load_file(f)[k] for f in files]) for k in ('delta', 'index'))
+        x_adv = (data.x[i] + delta.float()).clamp_(0, 1)
+        after = logits(self.model, x_adv, show=False).argmax(1)
+        ok = after != data.y[i]
+        Adversarials(data.x[i][ok], x_adv[ok], data.y[i][ok], after[ok], i[ok], len(data), **info).save(path)
+        left[path.name] = int((~ok).sum())
+    return left
 
 # %% ../nbs/08_experiments.ipynb #02f01c99
 @patch
