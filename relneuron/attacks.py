@@ -408,7 +408,7 @@ def load(cls: Adversarials,
     "Read what `save` wrote"
     with safe_open(path, 'pt') as f: return cls(**{k: f.get_tensor(k) for k in _TENSORS}, **json.loads(f.metadata()['adversarials']))
 
-# %% ../nbs/02_attacks.ipynb #b709ddae
+# %% ../nbs/02_attacks.ipynb #d43d5419
 def attack_params(attack) -> dict: # of plain numbers, strings and lists
     "The parameters an attack object holds; not what a call left on it (names that end in `_`)"
     plain = lambda v: v if isinstance(v, (int, float, str, bool, type(None))) else repr(v)
@@ -421,7 +421,7 @@ def fingerprint(
     h = hashlib.sha256()
     for p in parts:
         if isinstance(p, nn.Module): p = fingerprint(*(f(kv) for kv in p.state_dict().items() for f in (lambda t: t[0], lambda t: t[1])))
-        if isinstance(p, Tensor): h.update(f'{p.dtype}{tuple(p.shape)}'.encode()); p = p.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if p.ndim else repr(p.item()).encode()
+        if isinstance(p, Tensor): h.update(f'{p.dtype}{tuple(p.shape)}'.encode()); p = p.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if p.ndim else repr(p.item()).encode()
         h.update(p if isinstance(p, bytes) else json.dumps(p, sort_keys=True).encode())
     return h.hexdigest()[:16]
 
