@@ -395,8 +395,10 @@ def explain(
         e['map'] = set_cam(det.model, x[i:i + 1], det.relevant_)[det.relevant_.name][0]
     return found
 
-# %% ../nbs/07_inspection.ipynb #2ea9c383
-def _name(classes, c): return str(c if classes is None else classes[c])
+# %% ../nbs/07_inspection.ipynb #27da6535
+def _name(classes, c):
+    "The class's name, or its number where there is none: a folder of images need not show every class the network knows"
+    return str(classes[c] if classes is not None and c < len(classes) else c)
 
 def draw_explanation(
     e: dict, # from `explain` with `maps=True`
