@@ -177,7 +177,7 @@ def weighted_mean(
     scaled = maps/maps.abs().amax((2, 3), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
     return torch.einsum('nuhw,nu->nhw', scaled, w)/w.sum(1).clamp_min(torch.finfo(w.dtype).tiny).view(-1, 1, 1)
 
-# %% ../nbs/07_inspection.ipynb #019d2ce1
+# %% ../nbs/07_inspection.ipynb #744b8817
 def _as_sets(relevant) -> dict:
     "A fitted detector, a pair (clean, attacked), a dict or one `RelevantUnits` → name → RelevantUnits"
     if isinstance(relevant, RelevantUnits): return {relevant.name: relevant}
@@ -216,11 +216,16 @@ def set_cam(
     with _unit_maps(model, x, numbers, numbering, target) as maps:
         for i in progress(torch.arange(len(x)).split(batch_size), desc='set_cam', show=show):
             m = _SIGNS[sign](maps(i))
-            for k in sets: out[k].append(combine(m, w[k][i].to(m.device)).cpu())
+            for k in sets:
+                some = w[k][i].any(0).nonzero()[:, 0] # the set's units for these images; at least one column, so that blank maps have a size
+                some = some if len(some) else torch.tensor([0])
+                out[k].append(combine(m[:, some.to(m.device)], w[k][i][:, some].to(m.device)).cpu())
     return {k: torch.cat(v) for k, v in out.items()}
 
-# %% ../nbs/07_inspection.ipynb #3c5a2b3c
+# %% ../nbs/07_inspection.ipynb #18b58b39
 _MAP = 'vlag' # seaborn's diverging map: perceptually uniform on either side of zero
+
+def _where(layer, channel): return '\n'.join(f'{layer}[{channel}]'.split('.')[-2:]) # long names: the last two parts, below each other
 
 def _picture(ax, im):
     "An image without axes ticks"
@@ -243,7 +248,7 @@ def _map_grid(rows, columns, cells, images, titles):
     bar.set_label("share of the column's largest value", fontsize=6); bar.ax.tick_params(labelsize=6)
     return fig, axs
 
-# %% ../nbs/07_inspection.ipynb #808a2e93
+# %% ../nbs/07_inspection.ipynb #33d6f4c7
 def _check_pair(x, x_adv):
     if check_images(x).shape != check_images(x_adv, 'x_adv').shape: raise ValueError(f'x_adv: expected the shape of x, {tuple(x.shape)}, got {tuple(x_adv.shape)}')
     if len(x) != 1: raise ValueError(f'x: expected one image (1, C, H, W), got {len(x)}')
@@ -268,7 +273,7 @@ def show_units(
     numbers, (c, name), (d, name_adv) = _numbers(units, numbering), _named(model, x, classes), _named(model, x_adv, classes)
     maps = [unit_cam(model, v, numbers, numbering=numbering, sign=sign)[0] for v in (x, x_adv)]
     has = relevant is not None and relevant.weights is not None
-    titles = [f'unit {u}\n{numbering[u].layer}[{numbering[u].channel}]' + (f'\nw {relevant.weights[c, u]:+.2g} | {relevant.weights[d, u]:+.2g}' if has else '') for u in numbers]
+    titles = [f'unit {u}\n{_where(numbering[u].layer, numbering[u].channel)}' + (f'\nw {relevant.weights[c, u]:+.2g} | {relevant.weights[d, u]:+.2g}' if has else '') for u in numbers]
     fig, axs = _map_grid([f'clean: {name}', f'attacked: {name_adv}', 'difference'], len(numbers), [*maps, maps[1] - maps[0]], [x[0], x_adv[0], None], titles)
     _difference(axs[2, 0], x, x_adv)
     return fig
@@ -395,7 +400,7 @@ def explain(
         e['map'] = set_cam(det.model, x[i:i + 1], det.relevant_)[det.relevant_.name][0]
     return found
 
-# %% ../nbs/07_inspection.ipynb #27da6535
+# %% ../nbs/07_inspection.ipynb #ecd2e393
 def _name(classes, c):
     "The class's name, or its number where there is none: a folder of images need not show every class the network knows"
     return str(classes[c] if classes is not None and c < len(classes) else c)
@@ -418,7 +423,7 @@ def draw_explanation(
     b.set_title(f'all {e["n_relevant"]} relevant units', fontsize=8)
     _bars(c, units, e['towards'], classes)
     for ax, u, m in zip(bottom.subplots(1, max(1, len(units)), squeeze=False)[0], units, e['maps']):
-        _heat(ax, m); ax.set_title(f'unit {u["unit"]}\n{u["layer"]}[{u["channel"]}]', fontsize=6)
+        _heat(ax, m); ax.set_title(f'unit {u["unit"]}\n{_where(u["layer"], u["channel"])}', fontsize=6)
     for ax in (a, b, *bottom.axes): ax.set(xticks=[], yticks=[])
     return fig
 
