@@ -186,7 +186,7 @@ def score_responses(self: RelevantNeuronDetector,
     pred = check_labels(pred, len(r), len(self.relevant_), 'pred')
     return self.classifier_.predict_proba(self._features(r, pred).numpy())[:, 1]
 
-# %% ../nbs/05_detection.ipynb #e68eac65
+# %% ../nbs/05_detection.ipynb #1560bca2
 class _Hashing:
     "A DataLoader that remembers the hashes, and the labels if it has them, of the images that went by"
     def __init__(self, loader): self.loader, self.hashes, self.labels = loader, [], []
@@ -196,6 +196,7 @@ class _Hashing:
             self.hashes.append(image_hashes(x)); self.labels.extend(r.cpu() for r in rest[:1])
             yield x
 
+# %% ../nbs/05_detection.ipynb #b6b54acc
 @patch
 def fit(self: RelevantNeuronDetector,
     x, # clean images (N, C, H, W) in [0, 1], or a DataLoader; if it yields labels, these are the true classes
@@ -216,6 +217,7 @@ def fit(self: RelevantNeuronDetector,
     self.fit_images_ = image_hashes(x) if isinstance(x, Tensor) else torch.cat(x.hashes)
     return self.fit_responses(r, out.argmax(1), r_adv, out_adv.argmax(1), y, out.shape[1])
 
+# %% ../nbs/05_detection.ipynb #eadcc091
 @patch
 def score_samples(self: RelevantNeuronDetector,
     x, # (N, C, H, W) images in [0, 1], or a DataLoader

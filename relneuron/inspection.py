@@ -177,7 +177,7 @@ def weighted_mean(
     scaled = maps/maps.abs().amax((2, 3), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
     return torch.einsum('nuhw,nu->nhw', scaled, w)/w.sum(1).clamp_min(torch.finfo(w.dtype).tiny).view(-1, 1, 1)
 
-# %% ../nbs/07_inspection.ipynb #744b8817
+# %% ../nbs/07_inspection.ipynb #bee2cbd0
 def _as_sets(relevant) -> dict:
     "A fitted detector, a pair (clean, attacked), a dict or one `RelevantUnits` → name → RelevantUnits"
     if isinstance(relevant, RelevantUnits): return {relevant.name: relevant}
@@ -192,6 +192,7 @@ def _set_weights(s: RelevantUnits, classes, numbers, uniform):
     w = torch.ones(s.mask.shape) if uniform or s.weights is None else s.weights.abs()
     return (w*s.mask)[classes][:, numbers]
 
+# %% ../nbs/07_inspection.ipynb #bea3514a
 def set_cam(
     model: nn.Module, # classifier of images in [0, 1]
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
@@ -400,11 +401,23 @@ def explain(
         e['map'] = set_cam(det.model, x[i:i + 1], det.relevant_)[det.relevant_.name][0]
     return found
 
-# %% ../nbs/07_inspection.ipynb #ecd2e393
+# %% ../nbs/07_inspection.ipynb #34311bb9
 def _name(classes, c):
     "The class's name, or its number where there is none: a folder of images need not show every class the network knows"
     return str(classes[c] if classes is not None and c < len(classes) else c)
 
+def _heat(ax, m): ax.imshow(m/m.abs().max().clamp_min(1e-12), cmap=_MAP, vmin=-1, vmax=1)
+
+def _bars(ax, units, towards, classes):
+    "How far each unit is off, and what it speaks for"
+    z = [u['deviations'] for u in units]
+    ax.barh(range(len(z)), z, color=['C3' if u['speaks_for'] == towards else 'C7' for u in units])
+    ax.set_yticks(range(len(z)), [f'{u["unit"]} → {_name(classes, u["speaks_for"])}' for u in units], fontsize=6)
+    ax.axvline(0, color='k', lw=.5); ax.invert_yaxis(); ax.tick_params(axis='x', labelsize=6)
+    ax.set_xlabel('standard deviations from clean images of that class', fontsize=6)
+    ax.set_title(f'unit → class it speaks for; all units together: {_name(classes, towards)}', fontsize=8)
+
+# %% ../nbs/07_inspection.ipynb #943a903c
 def draw_explanation(
     e: dict, # from `explain` with `maps=True`
     image: Tensor, # (C, H, W) the image it is about
@@ -436,17 +449,6 @@ def show_explanation(
     "`draw_explanation` of one image"
     if len(check_images(x)) != 1: raise ValueError(f'x: expected one image (1, C, H, W), got {len(x)}')
     return draw_explanation(explain(det, x, n, maps=True)[0], x[0], classes, n)
-
-def _heat(ax, m): ax.imshow(m/m.abs().max().clamp_min(1e-12), cmap=_MAP, vmin=-1, vmax=1)
-
-def _bars(ax, units, towards, classes):
-    "How far each unit is off, and what it speaks for"
-    z = [u['deviations'] for u in units]
-    ax.barh(range(len(z)), z, color=['C3' if u['speaks_for'] == towards else 'C7' for u in units])
-    ax.set_yticks(range(len(z)), [f'{u["unit"]} → {_name(classes, u["speaks_for"])}' for u in units], fontsize=6)
-    ax.axvline(0, color='k', lw=.5); ax.invert_yaxis(); ax.tick_params(axis='x', labelsize=6)
-    ax.set_xlabel('standard deviations from clean images of that class', fontsize=6)
-    ax.set_title(f'unit → class it speaks for; all units together: {_name(classes, towards)}', fontsize=8)
 
 # %% ../nbs/07_inspection.ipynb #9eed7e99
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>
