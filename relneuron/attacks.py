@@ -492,11 +492,12 @@ PRESETS = {
     'paper_exp2': {'fgsm': (lambda: FGSMSearch(max_epsilon=.3), {}), 'jsma': (lambda: JSMA('single', theta=1., max_iter=51), dict(targets='next')),
                    'cw': (_cw(9, 1000, 1e-2), dict(targets='next'))},
     'small': {'fgsm': (FGSMSearch, {}), 'jsma': (lambda: JSMA('single', theta=.1, max_iter=2000), {}), 'cw': (_cw(4, 60, 5e-2, 1e-1), {})},
+    'cpu': {'fgsm': (lambda: FGSMSearch(100, .1), {}), 'jsma': (lambda: JSMA('single', theta=.3, max_iter=2000), {}), 'cw': (_cw(3, 40, 1e-2, .1), {})},
 }
 
 def make_attack(
     name: str, # 'fgsm', 'jsma' or 'cw'
-    preset: str = 'paper_exp1', # 'paper_exp1' (§5.1), 'paper_exp2' (§5.2), or 'small': exp1 with few C&W steps, for tests
+    preset: str = 'paper_exp1', # 'paper_exp1' (§5.1), 'paper_exp2' (§5.2), 'small': exp1 with few C&W steps, for tests; 'cpu': for deep networks without a GPU
 ) -> tuple: # the attack, and the further arguments of `run_attack`
     "An attack of the paper with its parameters"
     if preset not in PRESETS: raise ValueError(f'preset: unknown {preset!r}; known: {", ".join(PRESETS)}')

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from .attacks import Adversarials, run_attack
 from .data import ImageSet, check_images, check_labels, show_images
 from .models import atomic_write, progress
-from .selection import RelevantUnits, _check_mus, mu_lasso, select_units
+from .selection import RelevantUnits, _check_mus, mu_lasso, relevant_units
 from .units import Units, find_units, observe
 
 # %% ../nbs/05_detection.ipynb #862ca946
@@ -108,7 +108,7 @@ def _with_fallback(chosen: RelevantUnits, clean: RelevantUnits):
 # %% ../nbs/05_detection.ipynb #071042a4
 class RelevantNeuronDetector(Detector):
     "The paper's detector: a random forest on the responses of relevant units (§4.2, Algorithm 2)"
-    _tol = 1e-6 # relative gap of the selection
+    _tol, _both = 1e-6, False # relative gap of the selection; is that of attacked images always solved?
     def __init__(self,
         model: nn.Module = None, # classifier of images in [0, 1]; not needed for responses
         mu: float = 10., # sparsity of the selection: bound on each class's L1 norm
@@ -117,7 +117,7 @@ class RelevantNeuronDetector(Detector):
         rectify: bool = None, # see `find_units`
         layers = None, # see `find_units`
         classifier = None, # any scikit-learn classifier with `predict_proba`; a forest of 1,000 trees without it
-        solver: str = 'path', # see `mu_lasso`
+        solver: str = 'active-set', # see `mu_lasso`
         seed: int = 0, # of the forest and of 'random'
         batch_size: int = 256, # images at a time
     ):
@@ -137,15 +137,22 @@ def _profile(r, pred, n_classes):
 
 # %% ../nbs/05_detection.ipynb #5e28d1e2
 @patch
+def _solve(self: RelevantNeuronDetector, r, y, r_adv, pred_adv, n_classes):
+    "The `MuLasso` of clean images and that of attacked ones (None where it is not needed)"
+    kw = dict(mu=self.mu, n_classes=n_classes, solver=self.solver, tol=self._tol)
+    return mu_lasso(r, y, **kw), mu_lasso(r_adv, pred_adv, empty_ok=True, **kw) if self._both or self.units not in ('clean', 'all') else None
+
+@patch
+def _choose(self: RelevantNeuronDetector, clean, attacked, alive):
+    "From the two solutions to sets of units"
+    self.clean_, self.attacked_ = (s and relevant_units(s, self.units_, name=n) for s, n in ((clean, 'clean'), (attacked, 'attacked')))
+    self.relevant_, self.fallback_ = _with_fallback(SETS[self.units](self.clean_, self.attacked_, self.seed, alive), self.clean_)
+
+@patch
 def _select(self: RelevantNeuronDetector, r, y, r_adv, pred_adv, n_classes):
     "Set `clean_`, `attacked_`, `relevant_` and `fallback_` (Algorithm 2, steps 2 to 4)"
     if isinstance(self.units, RelevantUnits): self.relevant_, self.fallback_ = self.units, []
-    else:
-        kw = dict(units=self.units_, mu=self.mu, n_classes=n_classes, solver=self.solver, tol=self._tol)
-        self.clean_ = select_units(r, y, name='clean', **kw)
-        need_adv = self.units not in ('clean', 'all')
-        self.attacked_ = select_units(r_adv, pred_adv, name='attacked', empty_ok=True, **kw) if need_adv else None
-        self.relevant_, self.fallback_ = _with_fallback(SETS[self.units](self.clean_, self.attacked_, self.seed, r.amax(0) > 0), self.clean_)
+    else: self._choose(*self._solve(r, y, r_adv, pred_adv, n_classes), r.amax(0) > 0)
 
 @patch
 def fit_responses(self: RelevantNeuronDetector,
@@ -319,19 +326,24 @@ def classifiers(
 # %% ../nbs/05_detection.ipynb #e3a9b3bc
 class RelevantMarginDetector(RelevantNeuronDetector):
     "Responses, predicted class, and class scores of the mu-Lasso; not in the paper. Without `with_label` it has the responses alone"
-    _tol = 1e-3
+    _tol, _both = 1e-3, True
     def __init__(self,
         model: nn.Module = None, # classifier of images in [0, 1]; not needed for responses
         mu: float = 100., # bound on the L1 norm of each class's weights
         units = 'all', # whose responses are read; see `RelevantNeuronDetector`
         classifier = None, # any scikit-learn classifier with `predict_proba`; extra trees and small networks without it
+        solutions = None, # the `MuLasso` of clean images and that of attacked ones, where they are at hand; `fit` solves both without them
         **kw # with_label, rectify, layers, solver, seed, batch_size: see `RelevantNeuronDetector`
-    ): super().__init__(model, mu, units, classifier=classifiers(seed=kw.get('seed', 0))['extra trees + networks'] if classifier is None else classifier, **kw)
+    ):
+        super().__init__(model, mu, units, classifier=classifiers(seed=kw.get('seed', 0))['extra trees + networks'] if classifier is None else classifier, **kw)
+        self.solutions = solutions
 
     def _select(self, r, y, r_adv, pred_adv, n_classes):
-        super()._select(r, y, r_adv, pred_adv, n_classes)
-        kw = dict(mu=self.mu, n_classes=n_classes, solver=self.solver, tol=self._tol)
-        self.weights_ = torch.stack([mu_lasso(r, y, **kw).W, mu_lasso(r_adv, pred_adv, empty_ok=True, **kw).W]).float() # (2, C, m)
+        both = self._solve(r, y, r_adv, pred_adv, n_classes) if self.solutions is None else self.solutions
+        if (shape := tuple(both[0].W.shape)) != (n_classes, r.shape[1]): raise ValueError(f'solutions: expected weights ({n_classes}, {r.shape[1]}), got {shape}')
+        self.weights_ = torch.stack([s.W for s in both]).float() # (2, C, m)
+        if isinstance(self.units, RelevantUnits): self.relevant_, self.fallback_ = self.units, []
+        else: self._choose(*both, r.amax(0) > 0)
 
     def _features(self, r, pred):
         r = r.float()

@@ -32,7 +32,7 @@ from .data import load_data
 from .detection import (SETS, RelevantMarginDetector, RelevantNeuronDetector, _with_fallback, classifiers, confidence_scores,
                                  detection_metrics, identity_control)
 from .models import accuracy, atomic_write, device_of, load_checkpoint, logits, pretrained, progress
-from .selection import RelevantUnits, mu_lasso, relevant_units
+from .selection import MuLasso, RelevantUnits, mu_lasso, relevant_units
 from .units import distance_groups, find_units, observe, separation
 
 # %% ../nbs/08_experiments.ipynb #676fab74
@@ -119,8 +119,8 @@ def cached_tensors(path, make):
 # %% ../nbs/08_experiments.ipynb #de052c89
 class Run:
     "The stages of one experiment, each made once and kept in `cache`"
-    def __init__(self, exp: Experiment, cache, device='cpu', show=None):
-        self.exp, self.cache, self.show = exp, Path(cache), show
+    def __init__(self, exp: Experiment, cache, device='cpu', show=None, batch_size=None):
+        self.exp, self.cache, self.show, self.batch_size = exp, Path(cache), show, batch_size
         self.model = load_checkpoint(exp.model, device) if Path(exp.model).is_file() else pretrained(exp.model, device)
         test = load_data(exp.data, 'test')
         self.sets = {'train': load_data(exp.data).first(exp.n_per_class), 'test': test if exp.n_test is None else test[:exp.n_test]}
@@ -138,7 +138,8 @@ class Run:
         path = self.adv_path(attack, split)
         if not path.exists():
             a, kw = self.attacks[attack]
-            run_attack(self.model, self.sets[split], a, **kw, seed=self.exp.seed, batch_size=200 if device_of(self.model).type == 'cpu' else 1000, shards=self.cache/'shards', show=self.show).save(path)
+            size = self.batch_size or (200 if device_of(self.model).type == 'cpu' else 1000)
+            run_attack(self.model, self.sets[split], a, **kw, seed=self.exp.seed, batch_size=size, shards=self.cache/'shards', show=self.show).save(path)
         return Adversarials.load(path)
 
     def observed(self, split: str, attack: str = None) -> dict:
@@ -288,17 +289,34 @@ def paired(self: Run) -> list: # one dict for every two unit sets
 
 # %% ../nbs/08_experiments.ipynb #a6ab910b
 @patch
+def _halves(self: Run, attack: str, split: bool) -> tuple:
+    "Training images to learn from and those put aside (a fifth of them, or none), each with r, pred and index; clean ones without `attack`"
+    aside = torch.rand(len(self.sets['train']), generator=torch.Generator().manual_seed(self.exp.seed)) < (.2 if split else 0)
+    o = self.observed('train', attack)
+    return tuple({k: o[k][aside[o['index']] == side] for k in ('r', 'pred', 'index')} for side in (False, True))
+
+@patch
+def _solution(self: Run, attack: str, split: bool) -> MuLasso:
+    "What `RelevantMarginDetector` reads its class scores from, solved once for all classifiers"
+    d = RelevantMarginDetector()
+    def make():
+        o = self._halves(attack, split)[0]
+        s = mu_lasso(o['r'], o['pred'] if attack else self.sets['train'].y[o['index']], d.mu, len(self.sets['train'].classes), empty_ok=bool(attack), tol=d._tol)
+        return {k: torch.as_tensor(getattr(s, k)) for k in ('W', 'gap', 'objective', 'seconds')}
+    key = fingerprint(self.adv_key(attack, 'train') if attack else self.key['train'], list(self.units.rectified), self.exp.seed, split, d.mu)
+    t = cached_tensors(self.cache/f'solution-{key}.safetensors', make)
+    return MuLasso(t['W'], d.mu, t['gap'], t['objective'], 'path', t['seconds'].item())
+
+@patch
 def _own(self: Run, name: str, attack: str, split: bool) -> dict:
     "Scores 'clean' and 'attacked' of one candidate: on the images put aside from training, or on the test images"
     key = fingerprint(self.key['train'], split or self.key['test'], list(self.units.rectified), self.adv_keys(attack, 'train'), split or self.adv_keys(attack, 'test'), name, self.exp.trees, self.exp.seed)
     def make():
         e, t = self.exp, time.perf_counter()
-        side = torch.rand(len(self.sets['train']), generator=torch.Generator().manual_seed(e.seed)) < (.2 if split else 0)
-        c, a = (self.observed('train', k) for k in (None, attack))
-        put = lambda o, aside: {k: o[k][side[o['index']] == aside] for k in ('r', 'pred', 'index')}
-        (lc, la), (tc, ta) = [put(o, False) for o in (c, a)], [put(o, True) for o in (c, a)] if split else [self.observed('test', k) for k in (None, attack)]
-        kind = RelevantNeuronDetector if name == 'paper' else RelevantMarginDetector
-        det = kind(seed=e.seed, classifier=classifiers(e.trees, e.seed)['random forest' if name == 'paper' else name])
+        (lc, tc), (la, ta) = (self._halves(k, split) for k in (None, attack))
+        if not split: tc, ta = (self.observed('test', k) for k in (None, attack))
+        clf = classifiers(e.trees, e.seed)['random forest' if name == 'paper' else name]
+        det = RelevantNeuronDetector(seed=e.seed, classifier=clf) if name == 'paper' else RelevantMarginDetector(seed=e.seed, classifier=clf, solutions=[self._solution(k, split) for k in (None, attack)])
         det.units_ = self.units
         det.fit_responses(lc['r'], lc['pred'], la['r'], la['pred'], self.sets['train'].y[lc['index']], len(self.sets['train'].classes))
         s = {k: torch.from_numpy(det.score_responses(o['r'], o['pred'])).float() for k, o in (('clean', tc), ('attacked', ta))}
@@ -450,10 +468,11 @@ def run_experiment(
     out = 'runs', # folder for the record; finished stages are kept in its sub-folder `cache`
     device = 'cpu', # where the network runs
     show: bool = None, # progress bar
+    batch_size: int = None, # images attacked together; 200 on a CPU and 1,000 on a GPU without it
 ) -> dict: # the record, which is also written to `out`, with a safetensors file of the same name for the figures
     "Run an experiment, or what of it is not yet done, and write its record"
     out, t = Path(out), time.perf_counter()
-    run = Run(exp, out/'cache', device, show)
+    run = Run(exp, out/'cache', device, show, batch_size)
     adv = {f'{a} {s}': (d := run.adversarials(a, s)) and dict(attacked=d.n_correct, flipped=len(d), success=d.success_rate, linf=d.norms().median().item(),
            l2=d.norms('l2').median().item(), l0=d.norms('l0').median().item(), params=d.params) for a in exp.attacks for s in run.sets}
     results, pictures = (_exp3 if exp.name == 'exp3' else _exp1)(run)

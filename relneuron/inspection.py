@@ -187,10 +187,9 @@ def _as_sets(relevant) -> dict:
         relevant = relevant.clean_, relevant.attacked_
     return four_sets(*relevant)
 
-def _set_weights(s: RelevantUnits, classes, numbers, uniform):
-    "|w| of the units `numbers` in the sets of `classes`, zero outside: (n, units)"
-    w = torch.ones(s.mask.shape) if uniform or s.weights is None else s.weights.abs()
-    return (w*s.mask)[classes][:, numbers]
+def _set_weights(s: RelevantUnits, c, uniform):
+    "|w| of the units of class `c`: (units,)"
+    return torch.ones(int(s.counts[c])) if uniform or s.weights is None else s.weights[c].abs()[s.mask[c]]
 
 # %% ../nbs/07_inspection.ipynb #bea3514a
 def set_cam(
@@ -211,17 +210,16 @@ def set_cam(
     sets = _as_sets(relevant)
     numbering, pred = next(iter(sets.values())).units, observe(model, x, show=False)[1].argmax(1) if classes is None else None
     classes, target = pred if classes is None else _targets(classes, len(x), n_classes), _targets(target, len(x), n_classes)
-    numbers = torch.stack([s.mask[classes].any(0) for s in sets.values()]).any(0).nonzero()[:, 0].tolist()
-    if not numbers: return {k: torch.zeros(len(x), *x.shape[2:]) for k in sets}
-    w, out = {k: _set_weights(s, classes, numbers, uniform) for k, s in sets.items()}, {k: [] for k in sets}
-    with _unit_maps(model, x, numbers, numbering, target) as maps:
-        for i in progress(torch.arange(len(x)).split(batch_size), desc='set_cam', show=show):
-            m = _SIGNS[sign](maps(i))
-            for k in sets:
-                some = w[k][i].any(0).nonzero()[:, 0] # the set's units for these images; at least one column, so that blank maps have a size
-                some = some if len(some) else torch.tensor([0])
-                out[k].append(combine(m[:, some.to(m.device)], w[k][i][:, some].to(m.device)).cpu())
-    return {k: torch.cat(v) for k, v in out.items()}
+    out = {k: torch.zeros(len(x), *x.shape[2:]) for k in sets}
+    for c in progress(classes.unique().tolist(), desc='set_cam', show=show): # one class at a time: its own units only
+        union = torch.stack([s.mask[c] for s in sets.values()]).any(0)
+        some = {k: (s.mask[c][union].nonzero()[:, 0], _set_weights(s, c, uniform)) for k, s in sets.items() if s.counts[c]}
+        if not some: continue
+        with _unit_maps(model, x, union.nonzero()[:, 0].tolist(), numbering, target) as maps:
+            for i in (classes == c).nonzero()[:, 0].split(batch_size):
+                m = _SIGNS[sign](maps(i))
+                for k, (at, w) in some.items(): out[k][i] = combine(m[:, at.to(m.device)], w.to(m.device).expand(len(i), -1)).cpu()
+    return out
 
 # %% ../nbs/07_inspection.ipynb #18b58b39
 _MAP = 'vlag' # seaborn's diverging map: perceptually uniform on either side of zero
