@@ -1,5 +1,6 @@
 "Run notebooks from top to bottom as nbdev_test does, and keep their outputs. A notebook that fails is left as it was."
-import os, sys, time, traceback
+import json, os, platform, subprocess, sys, time, traceback
+from importlib.metadata import version
 from pathlib import Path
 from execnb.nbio import write_nb
 from execnb.shell import CaptureShell
@@ -28,15 +29,28 @@ def execute(path, flags):
     clean_nb(nb)
     write_nb(nb, path)
 
+def write_record(path, flags, results):
+    "What ran where: commit, device, versions, and seconds and outcome of each notebook"
+    import torch
+    try: commit = subprocess.run(['git', 'describe', '--always', '--abbrev=40'], capture_output=True, text=True).stdout.strip() or 'unknown'
+    except OSError: commit = 'unknown' # no git on this machine
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
+    where = dict(commit=commit, device=device, flags=flags, python=platform.python_version(), **{p: version(p) for p in ('torch', 'torchvision', 'scikit-learn', 'foolbox', 'grad-cam')})
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(dict(where, passed=sum(r['passed'] for r in results), failed=sum(not r['passed'] for r in results), notebooks=results), indent=1))
+
 @call_parse
 def main(path:str=None, # notebook or glob, all of nbs/ without it
-         flags:str=''): # flags to run that are normally skipped, separated by spaces
+         flags:str='', # flags to run that are normally skipped, separated by spaces
+         record:str=None): # file to write commit, device and results to, after every notebook
     os.environ['IN_TEST'] = '1'
     off = set(get_config().tst_flags.split()) - set(flags.split())
-    failed = []
+    failed, results = [], []
     for p in nbglob(path):
         t = time.time()
         try: execute(p, off)
         except Exception: failed.append(p); traceback.print_exc()
         print(f'{"FAILED " if p in failed else ""}{p} {time.time() - t:.0f} s', flush=True)
+        results.append(dict(notebook=Path(p).name, passed=p not in failed, seconds=round(time.time() - t)))
+        if record: write_record(record, flags, results)
     sys.exit(bool(failed))

@@ -120,10 +120,11 @@ def train(
     path, # checkpoint to write
     epochs = None, # instead of the recipe's
     device = 'cpu', # where to train
+    compile = False, # through `torch.compile`
     say = print, # called with each line of text
 ):
     "Train a network from its recipe; stopped after any epoch, the same command goes on from there"
-    net = train_recipe(recipe, path, device, resume=f'{path}.state', epochs=epochs)
+    net = train_recipe(recipe, path, device, resume=f'{path}.state', epochs=epochs, compile=compile)
     Path(f'{path}.state').unlink()
     say(f'{path}: {recipe}, test accuracy {net.config["test_accuracy"]:.4f}, {sum(r["seconds"] for r in net.config["records"]):.0f} s')
 
@@ -139,15 +140,29 @@ def run(
 ):
     "Run an experiment and print its table, or move its attacked images between machines"
     if pack or unpack:
+        if unpack and not Path(unpack).is_dir(): raise FileNotFoundError(f'unpack: no folder {unpack}')
         stages = Run(exp, Path(out)/'cache', device, batch_size=batch_size)
-        for name, left in (stages.unpack(unpack) if unpack else {}).items(): say(f'{name}: taken up, {left} images left out')
-        for f in stages.pack(pack) if pack else (): say(str(f))
-    if pack: return
+        taken = stages.unpack(unpack) if unpack else {}
+        for name, left in taken.items(): say(f'{name}: taken up, {left} images left out')
+        if unpack and not taken: say(f'{unpack}: nothing taken up; no file there belongs to these settings, or all of it was here already')
+    if pack:
+        files = stages.pack(pack)
+        return say('\n'.join(map(str, files)) or f'{pack}: nothing written; no attack of these settings is finished')
     rec = run_experiment(exp, out, device, batch_size=batch_size)
     part, keys = ('changes', ('attack', 'view', 'measure', 'set', 'distance', 'random')) if exp.name == 'exp3' else ('cells', ('attack', 'units', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used'))
     say(text_table([{k: c[k] for k in keys} for c in rec[part]]))
 
 # %% ../nbs/09_cli.ipynb #57fb54dc
+def _positive(text):
+    "A whole number from 1"
+    if not text.isdigit() or not int(text): raise argparse.ArgumentTypeError(f'expected a whole number from 1, got {text!r}')
+    return int(text)
+
+def _repeats(name, n):
+    "The seeds of `n` repetitions"
+    if name != 'exp1' or n < 0: raise ValueError(f'--repeats: expected a number from 0, and exp1, got {n} and {name}')
+    return tuple(range(1, n + 1))
+
 def _parser():
     "The command's arguments"
     p = argparse.ArgumentParser('relneuron', description='Detect adversarial attacks from the state of a few relevant neurons.')
@@ -162,13 +177,14 @@ def _parser():
     r.add_argument('--scale', default='small', help='small or paper (default: %(default)s)')
     r.add_argument('--model', help='checkpoint file, or name of a network that comes with relneuron (default: the one for the data)')
     r.add_argument('--attacks', help='some of fgsm,jsma,cw (default: all)')
-    r.add_argument('--n-per-class', type=int, help="training images a class (default: the scale's)")
-    r.add_argument('--n-test', type=int, help="test images (default: the scale's)")
+    r.add_argument('--n-per-class', type=_positive, help="training images a class (default: the scale's)")
+    r.add_argument('--n-test', type=_positive, help="test images (default: the scale's)")
+    r.add_argument('--repeats', type=int, help='how many times exp1 trains the detectors of the smallest mu again, with other seeds (default: 3)')
     r.add_argument('--preset', help=f"parameters of the attacks: {', '.join(PRESETS)} (default: the scale's)")
     r.add_argument('--rectify', choices=('yes', 'no'), help='responses of max(0, output) of every layer or of none (default: where a ReLU follows at once)')
     r.add_argument('--unpack', metavar='FOLDER', help='first take up attacked images that --pack wrote, on another machine perhaps')
     r.add_argument('--pack', metavar='FOLDER', help='only write the attacked images made so far, in files of at most 15 MiB')
-    r.add_argument('--batch-size', type=int, help='images attacked together (default: 200 on a CPU, 1000 on a GPU)')
+    r.add_argument('--batch-size', type=_positive, help='images attacked together (default: 200 on a CPU, 1000 on a GPU)')
     r.add_argument('--out', default='runs', help='folder for the record and the finished stages (default: %(default)s)')
     t = sub.add_parser('detect', help='verdicts of a saved detector on images')
     i = sub.add_parser('inspect', help='a page that shows the units behind the verdicts of a saved detector')
@@ -182,7 +198,8 @@ def _parser():
     n = sub.add_parser('train', help='train one of our networks; can be stopped and started again')
     n.add_argument('recipe', help=', '.join(RECIPES))
     n.add_argument('path', help='checkpoint to write')
-    n.add_argument('--epochs', type=int, help="instead of the recipe's")
+    n.add_argument('--epochs', type=_positive, help="instead of the recipe's")
+    n.add_argument('--compile', action='store_true', help='through torch.compile: slower to start, faster on a GPU')
     return p
 
 # %% ../nbs/09_cli.ipynb #61e1050c
@@ -196,8 +213,9 @@ def main(
         elif a.command == 'run':
             some = {k: v for k, v in (('attacks', a.attacks and tuple(a.attacks.split(','))), ('n_per_class', a.n_per_class), ('n_test', a.n_test), ('preset', a.preset)) if v}
             if a.rectify: some['rectify'] = a.rectify == 'yes'
+            if a.repeats is not None: some['seeds'] = _repeats(a.name, a.repeats)
             run(experiment(a.name, a.data, a.scale, a.model, **some), a.out, a.device, a.batch_size, a.unpack, a.pack)
-        elif a.command == 'train': train(a.recipe, a.path, a.epochs, a.device)
+        elif a.command == 'train': train(a.recipe, a.path, a.epochs, a.device, a.compile)
         elif a.command == 'inspect': inspect(a.detector, a.images, a.model, a.html, a.first, a.units, a.device)
         else: detect(a.detector, a.images, a.model, a.device)
     except (ValueError, TypeError, OSError) as e:

@@ -340,7 +340,7 @@ class RelevantMarginDetector(RelevantNeuronDetector):
 
     def _select(self, r, y, r_adv, pred_adv, n_classes):
         both = self._solve(r, y, r_adv, pred_adv, n_classes) if self.solutions is None else self.solutions
-        if (shape := tuple(both[0].W.shape)) != (n_classes, r.shape[1]): raise ValueError(f'solutions: expected weights ({n_classes}, {r.shape[1]}), got {shape}')
+        if [(tuple(s.W.shape), s.mu) for s in both] != 2*[((n_classes, r.shape[1]), self.mu)]: raise ValueError(f'solutions: expected two at mu={self.mu:g} with weights ({n_classes}, {r.shape[1]}), got {[(s.mu, tuple(s.W.shape)) for s in both]}')
         self.weights_ = torch.stack([s.W for s in both]).float() # (2, C, m)
         if isinstance(self.units, RelevantUnits): self.relevant_, self.fallback_ = self.units, []
         else: self._choose(*both, r.amax(0) > 0)
@@ -372,7 +372,7 @@ def save(self: RelevantNeuronDetector,
     config = dict(detector=type(self).__name__, **{k: getattr(self, k) for k in _PLAIN}, threshold_=self.threshold_, fallback_=self.fallback_,
                   units=self.relevant_.name if isinstance(self.units, RelevantUnits) else self.units,
                   units_=[self.units_.layers, self.units_.sizes, self.units_.rectified], sets={k: [s.mu, s.name] for k, s in sets.items()})
-    tensors = safetensors.torch.save({'fit_images_': self.fit_images_, **{k: s.mask for k, s in sets.items()}, **{f"{k}weights": s.weights.clone() for k, s in sets.items() if s.weights is not None}, **{k: getattr(self, k) for k in _TENSORS if hasattr(self, k)}})
+    tensors = safetensors.torch.save({'fit_images_': self.fit_images_, **{k: s.mask.clone() for k, s in sets.items()}, **{f"{k}weights": s.weights.clone() for k, s in sets.items() if s.weights is not None}, **{k: getattr(self, k) for k in _TENSORS if hasattr(self, k)}})
     data = _pack(**{'detector.json': json.dumps(config), 'tensors.safetensors': tensors, 'classifier.skops': skops.io.dumps(self.classifier_)})
     atomic_write(path, lambda p: p.write_bytes(data))
 

@@ -77,6 +77,7 @@ EXPERIMENTS = {
                        extra=(('shared', 5., True), ('shared', 5., False), ('shared', 3., True), ('shared', 3., False), ('random', 10., True), ('random', 3., True), ('all', 10., True)),
                        seeds=(1, 2, 3)),
     'exp3': Experiment('exp3', attacks=('fgsm', 'jsma', 'cw'), n_test=520), # 500 pairs of every attack are looked at
+    'table': Experiment('table', attacks=('fgsm', 'jsma', 'cw'), units=('shared', 'clean', 'nonshared'), labels=(True, False)), # one mu of exp1 and nothing else, to compare settings such as `rectify`
 }
 _MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist'}
 _SMALL = dict(n_per_class=50, n_test=200, trees=100, preset='small')
@@ -301,22 +302,23 @@ def _solution(self: Run, attack: str, split: bool) -> MuLasso:
     d = RelevantMarginDetector()
     def make():
         o = self._halves(attack, split)[0]
-        s = mu_lasso(o['r'], o['pred'] if attack else self.sets['train'].y[o['index']], d.mu, len(self.sets['train'].classes), empty_ok=bool(attack), tol=d._tol)
+        s = mu_lasso(o['r'], o['pred'] if attack else self.sets['train'].y[o['index']], d.mu, len(self.sets['train'].classes), empty_ok=bool(attack), solver=d.solver, tol=d._tol)
         return {k: torch.as_tensor(getattr(s, k)) for k in ('W', 'gap', 'objective', 'seconds')}
     key = fingerprint(self.adv_key(attack, 'train') if attack else self.key['train'], list(self.units.rectified), self.exp.seed, split, d.mu)
     t = cached_tensors(self.cache/f'solution-{key}.safetensors', make)
-    return MuLasso(t['W'], d.mu, t['gap'], t['objective'], 'path', t['seconds'].item())
+    return MuLasso(t['W'], d.mu, t['gap'], t['objective'], d.solver, t['seconds'].item())
 
 @patch
 def _own(self: Run, name: str, attack: str, split: bool) -> dict:
     "Scores 'clean' and 'attacked' of one candidate: on the images put aside from training, or on the test images"
     key = fingerprint(self.key['train'], split or self.key['test'], list(self.units.rectified), self.adv_keys(attack, 'train'), split or self.adv_keys(attack, 'test'), name, self.exp.trees, self.exp.seed)
     def make():
-        e, t = self.exp, time.perf_counter()
+        e, both = self.exp, None if name == 'paper' else [self._solution(k, split) for k in (None, attack)]
+        t = time.perf_counter() - sum(s.seconds for s in both or ())
         (lc, tc), (la, ta) = (self._halves(k, split) for k in (None, attack))
         if not split: tc, ta = (self.observed('test', k) for k in (None, attack))
         clf = classifiers(e.trees, e.seed)['random forest' if name == 'paper' else name]
-        det = RelevantNeuronDetector(seed=e.seed, classifier=clf) if name == 'paper' else RelevantMarginDetector(seed=e.seed, classifier=clf, solutions=[self._solution(k, split) for k in (None, attack)])
+        det = RelevantNeuronDetector(seed=e.seed, classifier=clf) if name == 'paper' else RelevantMarginDetector(seed=e.seed, classifier=clf, solutions=both)
         det.units_ = self.units
         det.fit_responses(lc['r'], lc['pred'], la['r'], la['pred'], self.sets['train'].y[lc['index']], len(self.sets['train'].classes))
         s = {k: torch.from_numpy(det.score_responses(o['r'], o['pred'])).float() for k, o in (('clean', tc), ('attacked', ta))}
@@ -475,7 +477,7 @@ def run_experiment(
     run = Run(exp, out/'cache', device, show, batch_size)
     adv = {f'{a} {s}': (d := run.adversarials(a, s)) and dict(attacked=d.n_correct, flipped=len(d), success=d.success_rate, linf=d.norms().median().item(),
            l2=d.norms('l2').median().item(), l0=d.norms('l0').median().item(), params=d.params) for a in exp.attacks for s in run.sets}
-    results, pictures = (_exp3 if exp.name == 'exp3' else _exp1)(run)
+    results, pictures = {'exp3': _exp3, 'table': lambda run: (_judge_all(run), {})}.get(exp.name, _exp1)(run)
     record = dict(experiment=asdict(exp), environment=environment(device), written=datetime.now(timezone.utc).isoformat(timespec='seconds'),
                   seconds=round(time.perf_counter() - t, 2), sets={s: f'{d!r} {d.note}'.strip() for s, d in run.sets.items()}, classes=list(run.sets['test'].classes),
                   test_accuracy=accuracy(run.model, run.sets['test']), model=getattr(run.model, 'config', {}), units=dict(zip(run.units.layers, run.units.sizes)), rectified=list(run.units.rectified), attacks=adv, **results)

@@ -218,7 +218,7 @@ def set_cam(
         with _unit_maps(model, x, union.nonzero()[:, 0].tolist(), numbering, target) as maps:
             for i in (classes == c).nonzero()[:, 0].split(batch_size):
                 m = _SIGNS[sign](maps(i))
-                for k, (at, w) in some.items(): out[k][i] = combine(m[:, at.to(m.device)], w.to(m.device).expand(len(i), -1)).cpu()
+                for k, (at, w) in some.items(): out[k][i] = combine(m[:, at.to(m.device)], w.to(m.device).repeat(len(i), 1)).cpu().float()
     return out
 
 # %% ../nbs/07_inspection.ipynb #18b58b39

@@ -209,6 +209,7 @@ def train(
     shift: int = 0, # random shift in pixels; see `augment`
     flip: bool = False, # random mirror images
     bf16: bool = None, # forward pass in bf16 where that is safe; without it, on CUDA only
+    compile: bool = False, # through `torch.compile`: a minute or two at first, then faster on a GPU
     seed: int = 0, # of the order of the images and of their augmentation
     resume = None, # file to keep the state in after each epoch, and to go on from
     show: bool = None, # progress bar
@@ -219,9 +220,10 @@ def train(
     sched = torch.optim.lr_scheduler.OneCycleLR(opt, lr, total_steps=epochs*-(-len(data)//batch_size))
     torch.manual_seed(seed)
     if resume and Path(resume).exists(): records = _restore(resume, model, opt, sched, gen)
+    net = torch.compile(model) if compile else model
     for e in range(len(records), epochs):
         t = time.perf_counter()
-        loss = _train_epoch(model, data, opt, sched, batch_size, shift, flip, bf16, gen, show, f'epoch {e + 1}/{epochs}')
+        loss = _train_epoch(net, data, opt, sched, batch_size, shift, flip, bf16, gen, show, f'epoch {e + 1}/{epochs}')
         acc = accuracy(model, test, 1000)
         records.append(dict(epoch=e + 1, loss=round(loss, 5), test_accuracy=round(acc, 5), seconds=round(time.perf_counter() - t, 2)))
         if resume: atomic_write(resume, lambda p: torch.save(_state(model, opt, sched, gen, records), p))
@@ -280,6 +282,7 @@ def train_recipe(
     device = 'cpu', # where to train
     resume = None, # see `train`
     epochs: int = None, # instead of the recipe's
+    compile: bool = False, # see `train`
     show: bool = None, # progress bar
 ) -> nn.Module:
     "Train one of our networks from its recipe and write its checkpoint"
@@ -288,8 +291,8 @@ def train_recipe(
     if epochs is not None: r['epochs'] = epochs
     torch.manual_seed(0)
     model = build(arch).to(device)
-    records = train(model, load_data(data), load_data(data, 'test'), **r, resume=resume, show=show)
-    save_checkpoint(model, path, arch, data=data, recipe=r, seed=0, torch=torch.__version__, device=str(device), records=records,
+    records = train(model, load_data(data), load_data(data, 'test'), **r, resume=resume, compile=compile, show=show)
+    save_checkpoint(model, path, arch, data=data, recipe=r, seed=0, torch=torch.__version__, device=str(device), compile=compile, records=records,
                     test_accuracy=records[-1]['test_accuracy'])
     return load_checkpoint(path, device)
 

@@ -118,37 +118,39 @@ def _pivot(S, s, wrong, c, missing, single):
 
 def _active_set(G, b, mu, S, s, max_iter=200):
     "The units with a weight, their signs and weights, from the guess `S` with signs `s`; None where it fails, or where the bound is slack"
-    fewest, stalled = np.inf, 0
+    fewest, stalled, dropped = np.inf, 0, []
     for _ in range(max_iter):
         if not len(S): return None
         F, bad = dpotrf(G[np.ix_(S, S)], lower=1)
         free = np.arange(len(S)) != bad - 1 if bad else F.diagonal()**2 > 1e-12*G[S, S]
-        if not free.all(): S, s = S[free], s[free]; continue # units that depend on those before them
+        if not free.all(): dropped += S[~free].tolist(); S, s = S[free], s[free]; continue # units that depend on those before them
         u, v = cho_solve((F, True), np.stack([b[S], s], 1), check_finite=False).T
         lam = max(0., (s @ u - mu)/(s @ v)) # then the norm of u - lam v is mu; 0 where the least squares of these units is shorter
         w = u - lam*v
         c = b - w @ G[S]; c[S] = 0
         wrong, missing = w*s <= 0, np.flatnonzero(np.abs(c) > lam*(1 + 1e-9) + 1e-12*np.abs(b).max())
+        missing, dropped = np.setdiff1d(missing, dropped), []
         n = wrong.sum() + len(missing)
-        if not n: return (S, s, w) if lam else None
+        if not n: return (S, s, w*(mu/(s @ w))) if lam else None # the norm is mu to the last digit
         fewest, stalled = (n, 0) if n < fewest else (fewest, stalled + 1)
         S, s = _pivot(S, s, wrong, c, missing, stalled >= 8)
 
 # %% ../nbs/04_selection.ipynb #7c17e445
 def _solve_active(mo: Moments, mus, tol=1e-6):
-    "{mu: (C, m) weights}, mu by mu; classes that end above the relative gap `tol` are solved by their path"
+    "{mu: (C, m) weights}, mu by mu; where the relative gap stays above `tol` the class's path is asked"
     live, G = _live(mo)
     W = {mu: np.zeros((mo.B.shape[1], len(mo.G))) for mu in mus}
     for c in np.flatnonzero(mo.n):
         b = mo.B[live, c]
-        S, s = np.array([np.abs(b).argmax()]), np.sign(b[[np.abs(b).argmax()]])
+        if not b.any(): continue # no unit responds to the class
+        S = np.abs(b).argmax(keepdims=True); s = np.sign(b[S])
         for mu in sorted(W):
             if (found := _active_set(G, b, mu, S, s)) is None: break
             S, s, w = found
             W[mu][c, live[S]] = w
-    failed = np.flatnonzero(~(np.max([relative_gap(mo, W[mu], mu) for mu in W], axis=0) <= tol))
-    if len(failed):
-        for mu, V in _solve_path(mo, mus, failed).items(): W[mu][failed] = V[failed]
+    failed = {mu: ~(relative_gap(mo, W[mu], mu) <= tol) for mu in W}
+    if some := [mu for mu in W if failed[mu].any()]:
+        for mu, V in _solve_path(mo, some, np.flatnonzero(np.any([*failed.values()], axis=0))).items(): W[mu][failed[mu]] = V[failed[mu]]
     return W
 
 # %% ../nbs/04_selection.ipynb #4b95feeb
