@@ -12,9 +12,10 @@ demo: .venv/.installed
 test: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing # two notebooks at a time, one thread each
 
-# run every notebook from top to bottom and keep its outputs; with RELNEURON_DATA the cells on MNIST and CIFAR-10 too
+# run every notebook from top to bottom and keep its outputs; with RELNEURON_DATA the cells on MNIST and CIFAR-10 too.
+# .ci/long takes tcmalloc where it is installed: use it for your own long runs too (.ci/long .venv/bin/relneuron ...)
 notebooks: .venv/.dev
-	$(BIN)/python .ci/execute.py --flags "$(if $(RELNEURON_DATA),slow)"
+	.ci/long $(BIN)/python .ci/execute.py --flags "$(if $(RELNEURON_DATA),slow)"
 	$(BIN)/nbdev_export
 	$(BIN)/python .ci/readme.py
 
@@ -22,14 +23,18 @@ notebooks: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/pip install -q $(PIP_FLAGS) -e '.[dev,bench]'
 	$(BIN)/pip install -q $(PIP_FLAGS) --no-deps torchattacks
-	$(BIN)/python .ci/execute.py --path nbs/02_attacks.ipynb --flags "slow bench"
+	$(BIN)/python .ci/execute.py --flags "slow bench" \
+	  --path "$$(grep -rlE --include='*.ipynb' '"#\| bench' nbs | sort | xargs)"
 
-# notebooks clean, module exported, README in step
+# faults that only a reader sees, each named with its cell; then: notebooks clean, modules exported, README in step
 check: .venv/.dev
+	$(BIN)/python .ci/check.py --self-test
+	$(BIN)/python .ci/check.py
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
 	$(BIN)/python .ci/readme.py --check
-	test -z "$$(git status --porcelain nbs relneuron README.md)" || { git status --porcelain nbs relneuron README.md; git diff --stat; exit 1; }
+	@changed=$$(git status --porcelain nbs relneuron README.md); \
+	test -z "$$changed" || { echo "$$changed"; git diff --stat; exit 1; }
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

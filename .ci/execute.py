@@ -1,7 +1,15 @@
 "Run notebooks from top to bottom as nbdev_test does, and keep their outputs. A notebook that fails is left as it was."
-import json, os, platform, subprocess, sys, time, traceback
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from glob import glob
 from importlib.metadata import version
 from pathlib import Path
+
 from execnb.nbio import write_nb
 from execnb.shell import CaptureShell
 from fastcore.script import call_parse
@@ -11,11 +19,20 @@ from nbdev.config import get_config
 from nbdev.doclinks import nbglob
 from nbdev.process import NBProcessor
 
+PACKAGES = ('torch', 'torchvision', 'scikit-learn', 'foolbox', 'grad-cam')
+
+def notebooks(paths):
+    "The notebooks that `paths` name: files, folders or globs, separated by spaces; all of nbs/ without them"
+    if not paths: return list(nbglob())
+    found = [p for pattern in paths.split() for p in sorted(glob(pattern, recursive=True))]
+    if not found: sys.exit(f'no notebook matches {paths!r}')
+    return list(dict.fromkeys(nb for p in found for nb in nbglob(p)))
+
 def skip(cell, flags):
     "True for cells nbdev_test would not run"
     if cell.cell_type != 'code' or 'nbdev_export(' in cell.source: return True
-    d = getattr(cell, 'directives_', {}) or {}
-    return d.get('eval:', [''])[0].lower() == 'false' or bool(flags & d.keys())
+    directives = getattr(cell, 'directives_', {}) or {}
+    return directives.get('eval:', [''])[0].lower() == 'false' or bool(flags & directives.keys())
 
 def execute(path, flags):
     "Run the notebook at `path` in place; cells with one of `flags` keep the output they have"
@@ -29,28 +46,39 @@ def execute(path, flags):
     clean_nb(nb)
     write_nb(nb, path)
 
+def commit():
+    "The commit that is checked out"
+    command = ['git', 'describe', '--always', '--abbrev=40']
+    try: return subprocess.run(command, capture_output=True, text=True).stdout.strip() or 'unknown'
+    except OSError: return 'unknown' # no git on this machine
+
 def write_record(path, flags, results):
     "What ran where: commit, device, versions, and seconds and outcome of each notebook"
     import torch
-    try: commit = subprocess.run(['git', 'describe', '--always', '--abbrev=40'], capture_output=True, text=True).stdout.strip() or 'unknown'
-    except OSError: commit = 'unknown' # no git on this machine
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
-    where = dict(commit=commit, device=device, flags=flags, python=platform.python_version(), **{p: version(p) for p in ('torch', 'torchvision', 'scikit-learn', 'foolbox', 'grad-cam')})
+    where = dict(commit=commit(), device=device, flags=flags, python=platform.python_version())
+    passed = sum(r['passed'] for r in results)
+    record = where | {p: version(p) for p in PACKAGES}
+    record |= dict(passed=passed, failed=len(results) - passed, notebooks=results)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(dict(where, passed=sum(r['passed'] for r in results), failed=sum(not r['passed'] for r in results), notebooks=results), indent=1))
+    Path(path).write_text(json.dumps(record, indent=1))
 
 @call_parse
-def main(path:str=None, # notebook or glob, all of nbs/ without it
+def main(path:str=None, # notebooks, folders or globs, separated by spaces; all of nbs/ without it
          flags:str='', # flags to run that are normally skipped, separated by spaces
          record:str=None): # file to write commit, device and results to, after every notebook
     os.environ['IN_TEST'] = '1'
     off = set(get_config().tst_flags.split()) - set(flags.split())
-    failed, results = [], []
-    for p in nbglob(path):
-        t = time.time()
+    results = []
+    for p in notebooks(path):
+        start = time.time()
+        passed = True
         try: execute(p, off)
-        except Exception: failed.append(p); traceback.print_exc()
-        print(f'{"FAILED " if p in failed else ""}{p} {time.time() - t:.0f} s', flush=True)
-        results.append(dict(notebook=Path(p).name, passed=p not in failed, seconds=round(time.time() - t)))
+        except Exception:
+            passed = False
+            traceback.print_exc()
+        seconds = time.time() - start
+        print(f'{"" if passed else "FAILED "}{p} {seconds:.0f} s', flush=True)
+        results.append(dict(notebook=Path(p).name, passed=passed, seconds=round(seconds)))
         if record: write_record(record, flags, results)
-    sys.exit(bool(failed))
+    sys.exit(not all(r['passed'] for r in results))
