@@ -4,7 +4,8 @@
     python .ci/check.py --self-test   plants each fault in a small project and asserts that it is found
 
 Refused: a stored output with stderr, an error or a path of the machine; printed lines that the runner loses; imports
-mixed with other code; a module that imports an underscore name or a later stage; circles.
+mixed with other code; a module that imports an underscore name or a later stage; circles; links that lead nowhere,
+and notebooks that the index does not name.
 Only counted: long lines and chained statements.
 """
 import ast
@@ -187,12 +188,25 @@ def chained(cell):
     ends = (tokenize.COMMENT, tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER)
     return sum(a.string == ';' and a.type == tokenize.OP and b.type not in ends for a, b in zip(tokens, tokens[1:]))
 
+def markdown(path): # text of a notebook's markdown cells
+    return '\n'.join(c.source for c in nbformat.read(path, 4).cells if c.cell_type == 'markdown')
+
+def check_links(root, paths):
+    "Links that lead nowhere, and notebooks that the index does not name"
+    texts, index = {p: markdown(p) for p in paths}, root/'nbs'/'index.ipynb'
+    for path, text in texts.items():
+        for link in re.findall(r'\]\((?!https?:|#)([^)#\s]+)', text):
+            if not (path.parent/link).exists(): yield f'{path.relative_to(root)}: the link {link} leads nowhere'
+    for path in paths:
+        name = path.relative_to(root/'nbs').as_posix()
+        if index in texts and path != index and f'({name})' not in texts[index]: yield f'nbs/index.ipynb: {name} is not named'
+
 def check(root):
     "All faults, and a line that counts what is not refused"
     notebooks = read_notebooks(root)
     order = [name for name in map(exports_to, notebooks.values()) if name]
     faults = [f for cells in notebooks.values() for f in check_notebook(cells)]
-    faults += check_modules(read_modules(root), order)
+    faults += [*check_modules(read_modules(root), order), *check_links(root, list(notebooks))]
     every = [c for cells in notebooks.values() for c in cells]
     wide = sum(long_lines(c) for c in every if c.flags & {'export', 'exporti'})
     note = f'{wide} exported lines over {WIDTH} characters, {sum(map(chained, every))} statements chained with `;`'
@@ -200,8 +214,8 @@ def check(root):
 
 # ---- self-test
 
-def plant(root, cells=(), outputs=(), first='', second=''):
-    """A small project of two stages, `first` and `second`, with their modules' code.
+def plant(root, cells=(), outputs=(), first='', second='', index=''):
+    """A small project of two stages, `first` and `second`, with their modules' code, and an index if it has text.
     `cells` go into the second's notebook, `outputs` into the last of them."""
     for folder in ('nbs', 'relneuron'): (root/folder).mkdir()
     for path, cells in {'01_first': [], '01a_second': cells}.items():
@@ -209,6 +223,7 @@ def plant(root, cells=(), outputs=(), first='', second=''):
         nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
         if cells: nb.cells[-1].outputs = list(outputs)
         nbformat.write(nb, root/f'nbs/{path}.ipynb')
+    if index: nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(index)]), root/'nbs/index.ipynb')
     (root/'relneuron/first.py').write_text(first)
     (root/'relneuron/second.py').write_text(f'# %% ../nbs/01a_second.ipynb #0\n{second}')
 
@@ -245,6 +260,8 @@ def self_test():
         ('imports: first <- second <- first', dict(first='import relneuron.second', second='from . import first')),
         ('imports third, which does not exist', dict(second='from .third import g')),
         ('relneuron/second.py:2 (nbs/01a_second.ipynb #0)', dict(second='from .third import g')),
+        ('01a_second.ipynb is not named', dict(index='[first](01_first.ipynb)')),
+        ('the link third.ipynb leads nowhere', dict(index='[first](01_first.ipynb) [second](01a_second.ipynb) [x](third.ipynb#a)')),
     ]
     for text, project in bad:
         faults, _ = check_planted(**project)

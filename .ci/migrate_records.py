@@ -3,9 +3,12 @@
     python .ci/migrate_records.py OLD_FOLDER NEW_FOLDER
 
 Needs RELNEURON_DATA, for a record now names its images by their fingerprint."""
-import json, sys
+import json
+import sys
 from pathlib import Path
+
 from safetensors.torch import load_file
+
 from relneuron.core import fingerprint
 from relneuron.data import load_data
 from relneuron.experiments import EXPERIMENTS, Record, flatten, unflatten
@@ -67,13 +70,22 @@ def compare(old, record, tensors):
             unit_set = c['units'] if 'units' in c else new_set(c['set'])
             d = there[cell_key(dict(c, unit_set=unit_set))].pop(0)
             for k, v in c.items():
-                if k not in ('units', 'set'): assert d[k] == v, (part, k); n += 1
+                if k in ('units', 'set'): continue
+                assert d[k] == v, (part, k)
+                n += 1
         assert not any(there.values())
+    for k, v in old['experiment'].items():
+        if k == 'model': continue # a name now, and a fingerprint
+        assert record.fields['experiment']['unit_sets' if k == 'units' else k] == v, k
+        n += 1
     for k, v in old.items():
         if k in ('cells', 'extra', 'transfer', 'seeds', 'changes', 'experiment', 'classes', 'separation'): continue
-        assert (record.fields[k] if k in HEADER else record.results[k]) == v, k; n += 1
+        assert (record.fields if k in HEADER else record.results)[k] == v, k
+        n += 1
     for a, d in old.get('separation', {}).items():
-        for s, v in d.items(): assert record.results['separation'][a][new_set(s)] == v; n += len(v)
+        for s, v in d.items():
+            assert record.results['separation'][a][new_set(s)] == v
+            n += len(v)
     flat = flatten(record.pictures)
     for path, t in tensors.items(): assert flat.pop(new_place(path, old['experiment']['name'])).equal(t), path
     assert not flat

@@ -6,11 +6,16 @@
 __all__ = ['foolbox_model', 'goal', 'is_adversarial', 'loss_gradient', 'sliced', 'Adversarials', 'attack_params', 'check_targets',
            'run_attack', 'pack_shards', 'unpack_shards', 'show_adversarials']
 
-# %% ../nbs/02_attacks.ipynb #41e6b458
+# %% ../nbs/02_attacks.ipynb #3833d4e3
 import json
+import random
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
@@ -158,19 +163,41 @@ def identity(cls: Adversarials,
     n = len(data.x)
     return cls(data.x, data.x.clone(), data.y, data.y.clone(), torch.arange(n), n, n, 'Identity', {}, n_flipped=0)
 
-# %% ../nbs/02_attacks.ipynb #86a0a109
-def _plain_value(v):
-    "Plain values and lists of them as they are; a tensor as its fingerprint; an object as its class and what it holds"
-    if v is None or isinstance(v, (bool, int, float, str)): return v
-    if isinstance(v, (list, tuple)): return [_plain_value(w) for w in v]
-    if isinstance(v, Tensor): return fingerprint(v)
-    return {type(v).__name__: attack_params(v)} if hasattr(v, '__dict__') else repr(v)
+# %% ../nbs/02_attacks.ipynb #b930b381
+def _name_of(v): return f'{v.__module__}.{v.__qualname__}'
+
+def _is_named(v): # a function or class that its name tells apart: no lambda, no bound method, not made in a function
+    if isinstance(v, BuiltinFunctionType): return isinstance(v.__self__, (ModuleType, type))
+    return isinstance(v, (FunctionType, type)) and '<' not in v.__qualname__
+
+class _Empty: "An object of Python's: all that it holds is in its `__dict__`"
+
+def _is_open(v): # is all that it holds in its `__dict__`, nothing in slots or in C?
+    return hasattr(v, '__dict__') and type(v).__basicsize__ <= _Empty.__basicsize__ and not type(v).__itemsize__
+
+def _held(v, name: str):
+    "What stands for the value of the attribute `name`; never its `repr`"
+    if v is None or isinstance(v, (bool, int, float, str)): return v.value if isinstance(v, Enum) else v
+    if isinstance(v, np.generic): return v.item()
+    if isinstance(v, (list, tuple)): return [_held(w, f'{name}[{i}]') for i, w in enumerate(v)]
+    if isinstance(v, dict): return {k: _held(w, f'{name}[{k!r}]') for k, w in v.items()}
+    if isinstance(v, (Tensor, np.ndarray, nn.Module)): return dict(type=type(v).__name__, fingerprint=fingerprint(v))
+    if _is_named(v): return _name_of(v)
+    if isinstance(v, Enum): return f'{_name_of(type(v))}.{v.name}'
+    if not _is_open(v):
+        raise TypeError(f'{name}: cannot tell what {type(v).__name__} objects hold; expected plain values, arrays, '
+                        'networks, named functions, or lists, dicts and objects of these')
+    return {type(v).__name__: attack_params(v, f'{name}.')}
 
 def attack_params(
-    attack, # an attack object
-) -> dict: # of plain numbers, strings and lists, as JSON can write them
-    "The parameters an attack object holds; not what a call left on it (names that end in `_`)"
-    return {k: _plain_value(v) for k, v in sorted(vars(attack).items()) if not k.endswith('_')}
+    attack, # an attack object; its class may carry a `version`, to be raised when what it gives has changed
+    name: str = '', # what attributes are called in error messages begins so
+) -> dict: # of plain values, lists and dicts, as JSON can write them
+    "The parameters an attack object holds, its version if not 1; not what a call left on it (names that end in `_`)"
+    is_attack = not name or hasattr(attack, 'run') # of other objects within it all counts
+    held = {k: _held(v, name + k) for k, v in sorted(vars(attack).items()) if not (is_attack and k.endswith('_'))}
+    version = getattr(type(attack), 'version', 1)
+    return held if version == 1 else dict(held, version=version)
 
 # %% ../nbs/02_attacks.ipynb #f6f175f7
 def check_targets(
@@ -185,7 +212,18 @@ def check_targets(
     if (wanted == y).any(): raise ValueError('targets: expected a class other than the true one for every image')
     return wanted
 
-# %% ../nbs/02_attacks.ipynb #00576a98
+# %% ../nbs/02_attacks.ipynb #a98c8363
+@contextmanager
+def _seeded(seed: int, device: torch.device):
+    "Within it the random numbers of torch and of numpy begin at `seed`; afterwards both go on as if nothing had been"
+    before = np.random.get_state()
+    with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        try: yield
+        finally: np.random.set_state(before)
+
+# %% ../nbs/02_attacks.ipynb #3959f81a
 class _Task:
     "One attack on one image set: what is wanted, what counts, and the key of each image"
     def __init__(self, model, data, attack, epsilon=None, targets=None, seed=0):
@@ -206,8 +244,7 @@ class _Task:
         from foolbox.criteria import Misclassification, TargetedMisclassification
         device = device_of(self.model)
         criterion = (TargetedMisclassification if self.targeted else Misclassification)(self.labels[rows].to(device))
-        with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
-            torch.manual_seed(int(fingerprint(self.seed, self.keys[rows]), 16))
+        with _seeded(int(fingerprint(self.seed, self.keys[rows]), 16), device):
             _, clipped, _ = self.attack(fmodel, self.data.x[rows].to(device), criterion, epsilons=self.epsilon)
         return clipped.detach().cpu()
 
@@ -236,7 +273,7 @@ def _fill(x_adv, rows, shards, keys):
     if found.any(): x_adv[rows[found]] = kept
     return rows[~found]
 
-# %% ../nbs/02_attacks.ipynb #e0892e0b
+# %% ../nbs/02_attacks.ipynb #22ff8ead
 def run_attack(
     model: nn.Module, # classifier of images in [0, 1]
     data: ImageSet, # images and true labels
@@ -245,7 +282,7 @@ def run_attack(
     targets = None, # (N,) wanted labels, or 'next' for (y + 1) mod C; untargeted without it
     batch_size: int = 200, # images attacked together; on a CPU a few hundred are much faster than thousands
     shards = None, # folder in which attacked images are kept and found again; see `Shards`
-    seed: int = 0, # of random attacks
+    seed: int = 0, # of random attacks; it holds for a batch, another `batch_size` draws other random numbers
     show: bool = None, # progress bar
 ) -> Adversarials: # on the CPU
     "Attack the images that the model has right and keep those that it then gets wrong; `ValueError` where none is"
@@ -255,7 +292,9 @@ def run_attack(
     left = _fill(x_adv, rows, shards, task.keys)
     with frozen(model):
         fmodel = foolbox_model(model)
-        for part in progress(left.split(batch_size), desc=type(attack).__name__, show=show):
+        parts = list(left.split(batch_size))
+        if shards: random.Random().shuffle(parts) # two processes that start together seldom attack the same batch
+        for part in progress(parts, desc=type(attack).__name__, show=show):
             part = _fill(x_adv, part, shards, task.keys) # another process may have been here
             if not len(part): continue
             x_adv[part] = task.run(fmodel, part)

@@ -5,25 +5,37 @@
 # %% auto #0
 __all__ = ['MaximumSoftmax', 'LogitMargin']
 
-# %% ../nbs/06_baselines.ipynb #dace6c39
+# %% ../nbs/06_baselines.ipynb #fae274f7
 import torch
 from torch import Tensor
 
-from .core import images_of, logits
+from .core import as_input, batches, check_model, frozen
 from .detection import Detector
 
-# %% ../nbs/06_baselines.ipynb #4c99c4f5
+# %% ../nbs/06_baselines.ipynb #0ece4937
+def _outputs(model, x, batch_size) -> Tensor: # (N, C) logits, on the CPU
+    "`logits` of a tensor or a loader; the model is tried once, on the first batch"
+    outs = []
+    with frozen(model):
+        for batch in batches(x, batch_size)[0]:
+            if not outs: check_model(model, batch)
+            outs.append(model(as_input(model, batch)).float().cpu())
+    if not outs: raise ValueError('x: expected at least one image')
+    return torch.cat(outs)
+
 class _Confidence(Detector):
     "A detector that reads the logits alone and learns nothing"
     def _of_logits(self, out): raise NotImplementedError # (N, C) logits → (N,) scores
-    def _learn(self, clean, attacked, y): pass
-    def _score(self, responses): return self._of_logits(responses.logits).numpy()
+    def learn(self, clean, attacked, y): pass
+    def score(self, responses): return self._of_logits(responses.logits).numpy()
 
-    def fit(self, x, x_adv=None, y=None): return self._remember(x) # y is not looked at
+    def fit(self, x, x_adv=None, y=None): # neither x_adv nor y is looked at
+        self.check_network()
+        return self.remember(x)
     def score_samples(self, x):
-        self._check_fitted()
-        parts = [x] if isinstance(x, Tensor) else map(images_of, x)
-        return self._of_logits(torch.cat([logits(self.model, b, self.batch_size) for b in parts])).numpy()
+        self.check_fitted()
+        self.check_network()
+        return self._of_logits(_outputs(self.model, x, self.batch_size)).numpy()
 
 class MaximumSoftmax(_Confidence):
     "1 minus the largest softmax probability (Hendrycks and Gimpel 2017)"

@@ -150,7 +150,7 @@ def train(
     seconds = sum(r['seconds'] for r in net.config['records'])
     say(f'{path}: {recipe}, test accuracy {net.config["test_accuracy"]:.4f}, {seconds:.0f} s')
 
-# %% ../nbs/09_cli.ipynb #31f253c3
+# %% ../nbs/09_cli.ipynb #7ba6d327
 def run(
     exp, # `Experiment`
     out = 'runs', # folder for the record and the finished stages
@@ -163,11 +163,11 @@ def run(
     "Run an experiment and print its table, or move its attacked images between machines"
     from relneuron.experiments import Run, run_experiment
     if unpack and not Path(unpack).is_dir(): raise FileNotFoundError(f'unpack: no folder {unpack}')
-    if pack or unpack: stages = Run(exp, Path(out)/'cache', device, batch_size=batch_size)
+    if pack or unpack: made = Run(exp, Path(out)/'cache', device, batch_size=batch_size)
     if unpack:
-        for name, n in stages.unpack(unpack).items(): say(f'{name}: {n["taken"]} images taken up, {n["left_out"]} images left out')
+        for name, n in made.unpack(unpack).items(): say(f'{name}: {n["taken"]} images taken up, {n["left_out"]} images left out')
     if pack:
-        for name, files in stages.pack(pack).items(): say('\n'.join(map(str, files)) or f'{name}: nothing to pack yet')
+        for name, files in made.pack(pack).items(): say('\n'.join(map(str, files)) or f'{name}: nothing to pack yet')
         return
     record = run_experiment(exp, out, device, batch_size=batch_size)
     part, *columns = exp.table

@@ -60,7 +60,7 @@ def check_labels(
         raise ValueError(f'{name}: expected labels from 0 to {top}, got {y.min().item()} to {y.max().item()}')
     return y.long()
 
-# %% ../nbs/000_core.ipynb #ac236ec2
+# %% ../nbs/000_core.ipynb #36fab522
 def images_of(batch) -> Tensor: # (n, C, H, W)
     "The images of a loader's batch: the batch itself, or its first part"
     return batch[0] if isinstance(batch, (list, tuple)) else batch
@@ -68,11 +68,13 @@ def images_of(batch) -> Tensor: # (n, C, H, W)
 def batches(
     x, # (N, C, H, W) images, or a DataLoader of such batches
     batch_size: int = 256, # images a batch; of a tensor only
+    name: str = 'x', # how the caller calls this argument
 ) -> tuple: # an iterable of checked batches, and N (None for a loader)
     "Images a batch at a time, each checked once"
-    if isinstance(x, Tensor): return check_images(x).split(batch_size), len(x)
-    if not hasattr(x, '__iter__'): raise TypeError(f'x: expected a tensor (N, C, H, W) or a DataLoader, got {type(x).__name__}')
-    return (check_images(images_of(b)) for b in x), None
+    if isinstance(x, Tensor): return check_images(x, name).split(batch_size), len(x)
+    if not hasattr(x, '__iter__'):
+        raise TypeError(f'{name}: expected a tensor (N, C, H, W) or a DataLoader, got {type(x).__name__}')
+    return (check_images(images_of(b), name) for b in x), None
 
 # %% ../nbs/000_core.ipynb #8e8fb9f5
 def progress(it, total: int = None, desc: str = '', show: bool = None):
@@ -89,7 +91,7 @@ def image_hashes(
     digests = (hashlib.blake2b(r.tobytes(), digest_size=8).digest() for r in rows)
     return torch.tensor([int.from_bytes(d, 'big', signed=True) for d in digests], dtype=torch.int64)
 
-# %% ../nbs/000_core.ipynb #2f06c301
+# %% ../nbs/000_core.ipynb #b096e09f
 def _raw(t: Tensor) -> bytes:
     "Type, shape and bytes of a tensor"
     t = t.detach().cpu().contiguous()
@@ -97,7 +99,7 @@ def _raw(t: Tensor) -> bytes:
 
 def _inner(v) -> tuple: # (kind, values)
     "What a container, a module, a dataclass or an estimator is made of"
-    if isinstance(v, nn.Module): return 'module', [v.state_dict()]
+    if isinstance(v, nn.Module): return 'module', [v.state_dict(), [type(m).__name__ for m in v.modules()]]
     if is_dataclass(v) and not isinstance(v, type): return type(v).__name__, [{f.name: getattr(v, f.name) for f in fields(v)}]
     if hasattr(v, 'get_params') and not isinstance(v, type): return type(v).__name__, [v.get_params(deep=False)]
     if isinstance(v, dict): return 'dict', [part for k in sorted(v, key=str) for part in (k, v[k])]
@@ -146,10 +148,15 @@ class _Tensors:
 
 _FORMS = {'json': _Json, 'tensors': _Tensors}
 
-# %% ../nbs/000_core.ipynb #c13ace68
+# %% ../nbs/000_core.ipynb #fcba2023
 class StageFunction:
     "A function whose result `Stages` keeps on disk; called directly it is the function itself"
     def __init__(self, f, form, ignore: tuple, version: int):
+        parameters = inspect.signature(f).parameters
+        starred = [p.name for p in parameters.values() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if starred: raise TypeError(f'{f.__name__}: a stage names all its arguments, got *{", *".join(starred)}')
+        if isinstance(ignore, str) or set(ignore) - set(parameters):
+            raise ValueError(f'ignore: expected names of arguments of {f.__name__} in a tuple, got {ignore!r}')
         self.f, self.form, self.ignore, self.version = f, _FORMS.get(form, form), ignore, version
         update_wrapper(self, f)
 
@@ -168,7 +175,7 @@ def stage(
     "Make a function a `StageFunction`"
     return lambda f: StageFunction(f, form, ignore, version)
 
-# %% ../nbs/000_core.ipynb #7ffdb2d2
+# %% ../nbs/000_core.ipynb #e1b8fc49
 class Given:
     "An input of stages whose fingerprint is taken once"
     def __init__(self, value, key: str = None): self.value, self.key = value, key or fingerprint(value)
@@ -178,7 +185,7 @@ class Stage:
     def __init__(self, function: StageFunction, arguments: dict, folder):
         self.function, self.arguments = function, arguments
         declared = {k: v for k, v in arguments.items() if k not in function.ignore}
-        self.key = fingerprint(function.__name__, function.version, declared)
+        self.key = fingerprint(function.__module__, function.__name__, function.version, declared)
         suffix = getattr(function.form, 'suffix', '.safetensors')
         self.path = Path(folder)/f'{function.__name__}-{self.key}{suffix}'
 

@@ -46,7 +46,7 @@ def __getitem__(self: ImageSet,
     i # number, slice, index tensor or boolean mask
 ) -> ImageSet: # the chosen images
     "A part of the set"
-    if isinstance(i, int): i = [i]
+    if isinstance(i, (int, np.integer)): i = [i]
     return replace(self, x=self.x[i], y=self.y[i])
 
 # %% ../nbs/00_data.ipynb #f61ccb6b

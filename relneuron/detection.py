@@ -24,9 +24,9 @@ from .lasso import check_mus
 from .observations import Responses, find_units, observe
 from .selection import UNIT_SETS, RelevantUnits, select_units, unit_set, with_fallback
 
-# %% ../nbs/05_detection.ipynb #c35847ab
+# %% ../nbs/05_detection.ipynb #6d663d13
 class Detector(BaseEstimator):
-    "What all detectors share; a subclass brings `_learn` and `_score`, or `fit` and `score_samples`"
+    "What all detectors share; a subclass brings `learn` and `score`, or `fit` and `score_samples`"
     needs_attacked = False # does it learn from attacked images too?
     default_threshold = None # scores above it are adversarial until `calibrate` says otherwise; None: it must
     _repr_html_ = _repr_mimebundle_ = None # shown as text
@@ -37,14 +37,17 @@ class Detector(BaseEstimator):
     ):
         self.model, self.batch_size = model, batch_size
 
-    def _check_params(self): "Raise `TypeError` or `ValueError`, naming the argument, if the settings make no sense"
-    def _learn(self, clean, attacked, y): raise NotImplementedError # sets attributes that end in `_`
-    def _score(self, responses): raise NotImplementedError # (N,) numpy floats: higher = more suspicious
+    def check_params(self): "For subclasses: `TypeError` or `ValueError`, naming the argument, for senseless settings"
+    def learn(self, clean, attacked, y): raise NotImplementedError # for subclasses: sets attributes that end in `_`
+    def score(self, responses): raise NotImplementedError # for subclasses: (N,) floats, higher = more suspicious
 
-    def _check_fitted(self):
-        if any(k.endswith('_') for k in vars(self)): return
-        raise NotFittedError(f'{type(self).__name__} is not fitted: call fit first')
-    def _check_network(self):
+    def __sklearn_is_fitted__(self): return hasattr(self, 'fit_images_')
+    def check_fitted(self):
+        "For subclasses: raise `NotFittedError` before a `fit` that succeeded"
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(f'{type(self).__name__} is not fitted: call fit first')
+    def check_network(self):
+        "For subclasses: raise `ValueError` without a network"
         if self.model is None: raise ValueError(f'model: {type(self).__name__} needs its network to look at images')
 
 # %% ../nbs/05_detection.ipynb #57fd0de7
@@ -64,11 +67,19 @@ def __repr__(self: Detector):
         texts.append(f'{k}={v!r}' if len(repr(v)) < 60 else f'{k}=<{type(v).__name__}>')
     return f'{type(self).__name__}({", ".join(texts)})'
 
-# %% ../nbs/05_detection.ipynb #ebb0f958
+# %% ../nbs/05_detection.ipynb #17502d57
+def _check_pair(clean, attacked, kind):
+    "Responses to at least one image of each kind the detector learns from, of the same units"
+    if not len(clean): raise ValueError('clean: expected responses to at least one image')
+    if not kind.needs_attacked: return
+    if attacked is None: raise ValueError(f'attacked: {kind.__name__} learns from attacked images too')
+    if not len(attacked): raise ValueError('attacked: expected responses to at least one image')
+    if attacked.units != clean.units: raise ValueError(f'attacked: expected {clean.units}, got {attacked.units}')
+
 @patch
-def _forget(self: Detector):
-    "Check the settings and delete whatever was learned before"
-    self._check_params()
+def forget(self: Detector):
+    "For subclasses: check the settings and delete whatever was learned before"
+    self.check_params()
     for name in [k for k in vars(self) if k.endswith('_')]: delattr(self, name)
 
 @patch
@@ -76,31 +87,30 @@ def fit_responses(self: Detector,
     clean: Responses, # to N clean images
     attacked: Responses = None, # to M attacked images; for detectors with `needs_attacked`
     y = None, # (N,) true classes of the clean images; the network's own without it
+    **extra # what a subclass's `learn` takes besides
 ) -> Detector: # self
     "Learn from responses"
-    self._forget()
-    if not self.needs_attacked: attacked = None
-    elif attacked is None: raise ValueError(f'attacked: {type(self).__name__} learns from attacked images too')
-    elif attacked.units != clean.units: raise ValueError(f'attacked: expected {clean.units}, got {attacked.units}')
+    self.forget()
+    _check_pair(clean, attacked, type(self))
     y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
-    self._learn(clean, attacked, y)
+    self.learn(clean, attacked if self.needs_attacked else None, y, **extra)
     self.units_, self.n_classes_ = clean.units, clean.n_classes
-    self.fit_images_ = torch.zeros(0, dtype=torch.int64) # no image was seen
     if self.default_threshold is not None: self.threshold_ = self.default_threshold
+    self.fit_images_ = torch.zeros(0, dtype=torch.int64) # no image was seen; set last: now it is fitted
     return self
 
-# %% ../nbs/05_detection.ipynb #eee98086
+# %% ../nbs/05_detection.ipynb #7f03ec1a
 @patch
 def score_responses(self: Detector,
     responses: Responses # to N images
 ) -> np.ndarray: # (N,) floats: higher = more suspicious
     "How suspicious each image is"
-    self._check_fitted()
+    self.check_fitted()
     got = responses.n_classes, responses.units
     known = getattr(self, 'n_classes_', got[0]), getattr(self, 'units_', got[1])
     if got != known:
         raise ValueError('responses: expected {} classes and {}, got {} and {}'.format(*known, *got))
-    return self._score(responses)
+    return self.score(responses)
 
 # %% ../nbs/05_detection.ipynb #49d8c6de
 class _Arriving:
@@ -123,7 +133,7 @@ class _Arriving:
     @property
     def labels(self): return torch.cat(self._labels) if self._labels else None
 
-# %% ../nbs/05_detection.ipynb #d25d151c
+# %% ../nbs/05_detection.ipynb #bafea958
 @patch
 def fit(self: Detector,
     x, # clean images (N, C, H, W) in [0, 1], or a DataLoader; if it yields labels, these are the true classes
@@ -131,8 +141,8 @@ def fit(self: Detector,
     y = None, # (N,) true classes of `x`; a loader's labels, or else the network's own predictions, without it
 ) -> Detector: # self
     "Learn from images: observe them, then `fit_responses`"
-    self._forget()
-    self._check_network()
+    self.forget()
+    self.check_network()
     if self.needs_attacked and x_adv is None:
         raise ValueError(f'x_adv: {type(self).__name__} learns from attacked images too')
     if isinstance(x_adv, Tensor) and self.needs_attacked: check_images(x_adv, 'x_adv') # before `x` is observed
@@ -141,7 +151,7 @@ def fit(self: Detector,
     layers, rectify = getattr(self, 'layers', None), getattr(self, 'rectify', None)
     units = find_units(self.model, arriving.first, layers, rectify)
     clean = observe(self.model, arriving.images, units, self.batch_size)
-    if self.needs_attacked: attacked = observe(self.model, x_adv, units, self.batch_size)
+    if self.needs_attacked: attacked = observe(self.model, x_adv, units, self.batch_size, name='x_adv')
     self.fit_responses(clean, attacked, arriving.labels if y is None else y)
     self.fit_images_ = arriving.hashes
     return self
@@ -151,15 +161,15 @@ def score_samples(self: Detector,
     x, # (N, C, H, W) images in [0, 1], or a DataLoader
 ) -> np.ndarray: # (N,) floats: higher = more suspicious
     "How suspicious each image is"
-    self._check_fitted()
-    self._check_network()
+    self.check_fitted()
+    self.check_network()
     return self.score_responses(observe(self.model, x, self.units_, self.batch_size))
 
-# %% ../nbs/05_detection.ipynb #32fa511c
+# %% ../nbs/05_detection.ipynb #e354efe9
 @patch
-def _remember(self: Detector, x):
-    "`fit` of a detector that learns nothing: which images it was shown"
-    self._forget()
+def remember(self: Detector, x):
+    "For subclasses: `fit` of a detector that learns nothing: which images it was shown"
+    self.forget()
     arriving = _Arriving(x)
     for batch in batches(arriving.images)[0]: pass # checked, and a loader's images noted
     self.fit_images_ = arriving.hashes
@@ -176,13 +186,14 @@ def threshold_at(
     if n < least: raise ValueError(f'x: {n} images are too few for fpr={fpr}; expected at least {least}')
     return float(np.sort(scores)[int(np.ceil((1 - fpr)*(n + 1))) - 1])
 
-# %% ../nbs/05_detection.ipynb #bf6adec5
+# %% ../nbs/05_detection.ipynb #33c705e6
 @patch
 def calibrate(self: Detector,
     x, # (N, C, H, W) clean images, or a DataLoader, that `fit` has not seen
     fpr: float = .05, # share of clean images that may be flagged
 ) -> Detector: # self, with `threshold_` set
     "Set the threshold so that a fresh clean image is flagged with a probability of at most `fpr`"
+    self.check_fitted()
     arriving = _Arriving(x)
     scores = self.score_samples(arriving.images)
     known = torch.isin(arriving.hashes, self.fit_images_).sum().item()
@@ -240,7 +251,7 @@ def forest(
     "The paper's classifier (§4.2)"
     return RandomForestClassifier(trees, n_jobs=n_jobs, random_state=seed)
 
-# %% ../nbs/05_detection.ipynb #f6b22125
+# %% ../nbs/05_detection.ipynb #647f10a4
 class RelevantNeuronDetector(Detector):
     "The paper's detector: a random forest on the responses of relevant units (§4.2, Algorithm 2)"
     needs_attacked, default_threshold = True, .5
@@ -260,7 +271,7 @@ class RelevantNeuronDetector(Detector):
         self.mu, self.unit_set, self.with_label, self.rectify, self.layers = mu, unit_set, with_label, rectify, layers
         self.classifier, self.solver, self.seed = classifier, solver, seed
 
-    def _check_params(self):
+    def check_params(self):
         if len(check_mus(self.mu)) != 1: raise ValueError(f'mu: expected one positive number, got {self.mu!r}')
         if not isinstance(self.unit_set, RelevantUnits) and self.unit_set not in UNIT_SETS:
             names = ', '.join(UNIT_SETS)
@@ -268,14 +279,14 @@ class RelevantNeuronDetector(Detector):
         if self.classifier is not None and not hasattr(self.classifier, 'predict_proba'):
             raise TypeError(f'classifier: expected one with predict_proba, got {type(self.classifier).__name__}')
 
-    def _default_classifier(self): return forest(seed=self.seed)
-    def _features(self, responses): return relevant_features(responses, self.relevant_, self.with_label)
-    def _score(self, responses): return self.classifier_.predict_proba(self._features(responses).numpy())[:, 1]
+    def default_classifier(self): return forest(seed=self.seed) # for subclasses
+    def features(self, responses): return relevant_features(responses, self.relevant_, self.with_label) # likewise
+    def score(self, responses): return self.classifier_.predict_proba(self.features(responses).numpy())[:, 1]
 
-# %% ../nbs/05_detection.ipynb #1208e1d3
+# %% ../nbs/05_detection.ipynb #e4e5a602
 @patch
-def _take(self: RelevantNeuronDetector, of_clean, of_attacked, alive):
-    "From the units relevant on clean and on attacked images to the set that is read (step 4)"
+def take(self: RelevantNeuronDetector, of_clean, of_attacked, alive):
+    "For subclasses: from the units relevant on clean and on attacked images to the set that is read (step 4)"
     self.clean_, self.attacked_, self.fallback_ = of_clean, of_attacked, []
     if isinstance(self.unit_set, RelevantUnits): self.relevant_ = self.unit_set
     else:
@@ -283,16 +294,16 @@ def _take(self: RelevantNeuronDetector, of_clean, of_attacked, alive):
         self.relevant_, self.fallback_ = with_fallback(chosen, of_clean)
 
 @patch
-def _choose(self: RelevantNeuronDetector, clean, attacked, y):
-    "Steps 2 to 4; what the unit set does not need is not solved"
+def choose(self: RelevantNeuronDetector, clean, attacked, y):
+    "For subclasses: steps 2 to 4; what the unit set does not need is not solved"
     of_clean = of_attacked = None
     settings = dict(mu=self.mu, solver=self.solver)
     if not isinstance(self.unit_set, RelevantUnits): of_clean = select_units(clean, y, name='clean', **settings)
     if of_clean is not None and self.unit_set not in ('clean', 'all'):
         of_attacked = select_units(attacked, name='attacked', empty_ok=True, **settings)
-    self._take(of_clean, of_attacked, clean.alive)
+    self.take(of_clean, of_attacked, clean.alive)
 
-# %% ../nbs/05_detection.ipynb #e8bafb9a
+# %% ../nbs/05_detection.ipynb #55c2d64c
 def _profile(clean: Responses) -> Tensor: # (2, C, m)
     "Mean and deviation of each unit over the images of each predicted class; of all, for a class with less than two"
     groups = [clean.r[clean.pred == c].float() for c in range(clean.n_classes)]
@@ -300,15 +311,23 @@ def _profile(clean: Responses) -> Tensor: # (2, C, m)
     return torch.stack([torch.stack([g.mean(0) for g in groups]), torch.stack([g.std(0) for g in groups])])
 
 @patch
-def _learn(self: RelevantNeuronDetector, clean, attacked, y):
-    "Select the units, and train the classifier on clean against attacked"
-    self._choose(clean, attacked, y)
+def _check_set(self: RelevantNeuronDetector, clean):
+    "A `RelevantUnits` as `unit_set` must number the same units and classes as the responses"
+    if not isinstance(self.unit_set, RelevantUnits): return
+    got, want = (len(self.unit_set), self.unit_set.units), (clean.n_classes, clean.units)
+    if got != want: raise ValueError('unit_set: expected {} classes and {}, got {} and {}'.format(*want, *got))
+
+@patch
+def learn(self: RelevantNeuronDetector, clean, attacked, y, **extra):
+    "Select the units (`extra` goes to `choose`), and train the classifier on clean against attacked"
+    self._check_set(clean)
+    self.choose(clean, attacked, y, **extra)
     self.profile_ = _profile(clean)
-    features = torch.cat([self._features(clean), self._features(attacked)]).numpy()
-    classifier = self._default_classifier() if self.classifier is None else clone(self.classifier)
+    features = torch.cat([self.features(clean), self.features(attacked)]).numpy()
+    classifier = self.default_classifier() if self.classifier is None else clone(self.classifier)
     self.classifier_ = classifier.fit(features, np.repeat([0, 1], [len(clean), len(attacked)]))
 
-# %% ../nbs/05_detection.ipynb #feb86760
+# %% ../nbs/05_detection.ipynb #c021f45e
 @patch
 def fit_attack(self: RelevantNeuronDetector,
     data: ImageSet, # clean images and their true classes
@@ -316,19 +335,20 @@ def fit_attack(self: RelevantNeuronDetector,
     **kw # epsilon, targets, batch_size, shards, seed, show: see `run_attack`
 ) -> RelevantNeuronDetector: # self; `adversarials_` holds the attacked images
     "Algorithm 2 of the paper, step 1 included: attack the images, then `fit`"
-    self._check_params()
+    self.check_params()
+    self.check_network()
     attacked = run_attack(self.model, data, attack, **kw)
     self.fit(data.x, attacked.x_adv, data.y)
     self.adversarials_ = attacked
     return self
 
-# %% ../nbs/05_detection.ipynb #0ae16d8e
+# %% ../nbs/05_detection.ipynb #5012163f
 @patch
 def save(self: Detector,
     path # file to write
 ):
     "Write the fitted detector, without its network and the images it was made with, to one file"
-    self._check_fitted()
+    self.check_fitted()
     params = {k: v for k, v in self.get_params(deep=False).items() if k != 'model'}
     learned = {k: v for k, v in vars(self).items() if k.endswith('_') and k != 'adversarials_'}
     write_detector(path, type(self), params, learned)

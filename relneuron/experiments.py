@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['EXPERIMENTS', 'Experiment', 'cell', 'parts', 'mus_used', 'experiment', 'join', 'in_turn', 'attacked_images',
            'clean_responses', 'attacked_responses', 'selections', 'forest_scores', 'Run', 'environment', 'flatten',
-           'unflatten', 'Record', 'write_index', 'read_record', 'circumstances', 'run_experiment']
+           'unflatten', 'Record', 'records_in', 'write_index', 'read_record', 'record_fields', 'run_experiment']
 
-# %% ../nbs/08_experiments.ipynb #71ed1cd3
+# %% ../nbs/08_experiments.ipynb #08a5c31f
 import json
 import os
 import platform
@@ -31,13 +31,13 @@ from .core import Given, Stages, atomic_write, device_of, fingerprint, stage
 from .data import load_data
 from .detection import RelevantNeuronDetector, forest
 from .judging import detection_metrics
-from .lasso import mu_lasso
+from .lasso import TOL, mu_lasso
 from .models import accuracy, load_model
 from .observations import Responses, find_units, observe
 from .presets import PRESETS, make_attack
 from .selection import RelevantUnits, relevant_units, unit_set, with_fallback
 
-# %% ../nbs/08_experiments.ipynb #b3a2f006
+# %% ../nbs/08_experiments.ipynb #e45c0295
 _CELLS = ('cells', 'attack', 'unit_set', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used')
 
 @dataclass(frozen=True)
@@ -62,6 +62,14 @@ class Experiment:
     trees: int = 1000 # of the forest
     rectify: bool = None # see `find_units`
     seed: int = 0 # of the forest, of random sets and of random attacks
+
+    def __post_init__(self):
+        for k in ('model', 'data'): object.__setattr__(self, k, str(getattr(self, k)))
+        object.__setattr__(self, 'mus', tuple(map(float, self.mus)))
+        for k in ('n_per_class', 'n_test'):
+            v = getattr(self, k)
+            if isinstance(v, dict) and set(v) != set(self.attacks):
+                raise ValueError(f'{k}: expected a number for each of {", ".join(self.attacks)}, got one for {", ".join(v)}')
 
     def size(self, attack: str) -> tuple: # (training images a class, test images or None)
         "Numbers of images of an attack; of several joined by '+', those they have in common"
@@ -104,7 +112,7 @@ EXPERIMENTS = {
     'exp3': Experiment('exp3', 'relneuron.map_study:map_study', _CHANGES, attacks=_THREE, n_test=520),
 }
 
-# %% ../nbs/08_experiments.ipynb #870e31ff
+# %% ../nbs/08_experiments.ipynb #f01b3bef
 _MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist'}
 _SMALL = dict(n_per_class=50, n_test=200, trees=100, preset='small')
 
@@ -122,8 +130,11 @@ def experiment(
     if scale not in ('small', 'paper'): raise ValueError(f"scale: expected 'small' or 'paper', got {scale!r}")
     if unknown := set(settings) - {f.name for f in fields(Experiment)}:
         raise ValueError(f'settings: {", ".join(sorted(unknown))} is no setting of an Experiment')
-    small = _SMALL if scale == 'small' else {}
-    return replace(EXPERIMENTS[name], data=data, model=model or _MODELS[data], **(small | settings))
+    usual = replace(EXPERIMENTS[name], data=data, model=model or _MODELS[data], **(_SMALL if scale == 'small' else {}))
+    for k in ('n_per_class', 'n_test'): # attacks without a number of their own have the scale's
+        if isinstance(settings.get(k), dict):
+            settings[k] = {a: getattr(usual, k) for a in settings.get('attacks', usual.attacks)} | settings[k]
+    return replace(usual, **settings)
 
 # %% ../nbs/08_experiments.ipynb #41edc663
 def join(
@@ -160,9 +171,9 @@ def attacked_responses(model, attacked, units, show):
     "Responses to the attacked images; `index` says which they were"
     return observe(model, attacked.x_adv, units, index=attacked.index, show=show)
 
-# %% ../nbs/08_experiments.ipynb #24b78fa6
+# %% ../nbs/08_experiments.ipynb #f0deb945
 @stage('tensors')
-def selections(several, n, draw, y, mus, solver='active-set', tol=1e-6, min_weight=1e-3):
+def selections(several, n, draw, y, mus, solver='active-set', tol=TOL, min_weight=1e-3):
     "For every mu the mask of the units relevant to each class: of `y`, or without it of the predicted class"
     seen = in_turn(several, n, draw)
     labels = seen.pred if y is None else y[seen.index]
@@ -170,12 +181,12 @@ def selections(several, n, draw, y, mus, solver='active-set', tol=1e-6, min_weig
     return {str(s.mu): relevant_units(s, seen.units, min_weight).mask for s in found}
 
 @stage('tensors')
-def forest_scores(clean, several, n, draw, y, mask, with_label, trees, seed, tested):
+def forest_scores(clean, several, n, draw, y, mask, with_label, classifier, tested):
     "Train the detector of a cell, and score all `tested` responses; with the seconds this took"
     begin = time.perf_counter()
     seen = in_turn([clean], n, draw)
     units = RelevantUnits(mask, clean.units)
-    det = RelevantNeuronDetector(unit_set=units, with_label=with_label, classifier=forest(trees, seed))
+    det = RelevantNeuronDetector(unit_set=units, with_label=with_label, classifier=classifier)
     det.fit_responses(seen, in_turn(several, n, draw), y[seen.index])
     scores = {k: torch.from_numpy(det.score_responses(r)).float() for k, r in tested.items()}
     return dict(scores, seconds=torch.tensor(time.perf_counter() - begin))
@@ -244,7 +255,7 @@ def training(self: Run, attack: str, seed: int) -> tuple: # (clean, attacked `Re
     attacked = in_turn([s.value for s in source['several']], source['n'], source['draw'])
     return clean, attacked, self.labels('train', attack)[clean.index]
 
-# %% ../nbs/08_experiments.ipynb #02627e56
+# %% ../nbs/08_experiments.ipynb #2e28ac93
 @patch
 def selected(self: Run, attack: str, seed: int, mu: float) -> tuple: # `RelevantUnits` on clean and on attacked images
     "Units relevant on clean images, and on attacked ones for the class they were turned into"
@@ -258,12 +269,12 @@ def selected(self: Run, attack: str, seed: int, mu: float) -> tuple: # `Relevant
 def relevant(self: Run, cell: dict) -> tuple: # (`RelevantUnits`, classes that fell back to their clean set)
     "The unit set of a cell"
     clean, attacked = self.selected(cell['attack'], cell['seed'], cell['mu'])
-    alive = self.training(cell['attack'], cell['seed'])[0].alive
+    alive = self.training(cell['attack'], cell['seed'])[0].alive if cell['unit_set'] == 'random' else None
     with warnings.catch_warnings(): # the result says it
         warnings.simplefilter('ignore')
         return with_fallback(unit_set(cell['unit_set'], clean, attacked, cell['seed'], alive), clean)
 
-# %% ../nbs/08_experiments.ipynb #0a31730c
+# %% ../nbs/08_experiments.ipynb #ff21a321
 @patch
 def clean_name(self: Run, attack: str) -> str:
     "What the scores of the clean test images of an attack are called"
@@ -280,7 +291,8 @@ def scores(self: Run,
     union = mask.any(0)
     labelled = cell['with_label'] and not (mask == union).all() # the label says nothing where all classes have the same units
     learned = dict(clean=self.clean('train', attack), y=self.labels('train', attack), **self.learned_from(attack, cell['seed']))
-    detector = dict(mask=mask if labelled else union.expand_as(mask), with_label=labelled, trees=self.exp.trees, seed=cell['seed'])
+    classifier = forest(self.exp.trees, cell['seed'])
+    detector = dict(mask=mask if labelled else union.expand_as(mask), with_label=labelled, classifier=classifier)
     return self.stages(forest_scores, **learned, **detector, tested=tests).value
 
 # %% ../nbs/08_experiments.ipynb #ad94f6d5
@@ -356,8 +368,8 @@ def unflatten(flat: dict) -> dict:
         at[last] = v
     return nested
 
-# %% ../nbs/08_experiments.ipynb #f0affc86
-_ELSEWHERE = ('study', 'table', 'model', 'data') # code, and where something lies: fingerprints stand for the last two
+# %% ../nbs/08_experiments.ipynb #b427a019
+_ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
 
 def _tuples(v): return tuple(map(_tuples, v)) if isinstance(v, list) else v # JSON has lists only
 
@@ -394,17 +406,25 @@ class Record:
     def file(self) -> str: # its name in a folder of records
         return f'{self.experiment.name}-{Path(self.experiment.data).stem}-{self.key}.json'
 
-# %% ../nbs/08_experiments.ipynb #57e98414
-def write_index(
+# %% ../nbs/08_experiments.ipynb #4aba5f33
+_KNOWN_BY = ('experiment', 'made_of', 'environment', 'written', 'seconds', 'sets', 'test_accuracy', 'results')
+
+def records_in(
     folder, # of records
-) -> list: # what was written to its `index.json`
-    "List the records of a folder: one dict a record, with what it was made of"
-    rows = []
+) -> dict: # file name → fields
+    "All records of a folder; other files are passed over"
+    found = {}
     for path in sorted(Path(folder).glob('*.json')):
         fields = json.loads(path.read_text())
-        if 'made_of' not in fields: continue
-        kept = {k: fields[k] for k in ('experiment', 'made_of', 'written', 'seconds', 'sets', 'test_accuracy')}
-        rows.append(dict(file=path.name, device=fields['environment']['device'], results=list(fields['results']), **kept))
+        if isinstance(fields, dict) and set(_KNOWN_BY) <= set(fields): found[path.name] = fields
+    return found
+
+def write_index(
+    folder, # of records
+) -> list: # what was written to its `index.json`, for readers: one dict a record, with what it was made of
+    "List the records of a folder"
+    def row(file, fields): return dict({k: fields[k] for k in _KNOWN_BY}, file=file, results=list(fields['results']))
+    rows = [row(*known) for known in records_in(folder).items()]
     atomic_write(Path(folder)/'index.json', lambda p: p.write_text(json.dumps(rows, indent=1)))
     return rows
 
@@ -438,38 +458,37 @@ def gallery(self: Record,
     pairs, n = {k: p[k].float() for k in ('x', 'x_adv')}, len(p['x'])
     return Adversarials(**pairs, y=p['y'], y_adv=p['y_adv'], index=torch.arange(n), n_images=n, n_correct=n, attack=attack), p['score']
 
-# %% ../nbs/08_experiments.ipynb #2c7e6e7a
-def _fits(row, wanted) -> bool:
+# %% ../nbs/08_experiments.ipynb #8e596bc7
+def _fits(fields, wanted) -> bool:
     "Was the record made of this?"
-    plain = json.loads(json.dumps(wanted)) # tuples are lists there
+    plain, made_of = json.loads(json.dumps(wanted)), fields['made_of'] # tuples are lists there
     network = plain.pop('model', None)
-    if network not in (None, row['experiment']['model'], row['made_of']['model']): return False
-    return all(row['experiment'].get(k) == v for k, v in plain.items())
+    if network not in (None, fields['experiment']['model'], made_of['model']): return False
+    images = {k: made_of.get(k) for k in ('train', 'test')}
+    return all((fields['experiment'] | images).get(k) == v for k, v in plain.items())
 
 def read_record(
     folder, # where `run_experiment` wrote it
     name: str = 'exp1', # the experiment's
-    **made_of # settings that it must have had; `model` is a network's name, its fingerprint, or the network itself
+    **wanted # settings it must have had; `model`: a network, its name or fingerprint; `train`, `test`: the images' fingerprints
 ) -> Record:
     "The one record that was made of this; `FileNotFoundError` where there is none, `ValueError` where there are several"
-    if isinstance(made_of.get('model'), torch.nn.Module): made_of['model'] = fingerprint(made_of['model'])
-    index = Path(folder)/'index.json'
-    if not index.is_file(): raise FileNotFoundError(f'folder: no index of records {index}; run_experiment writes it')
-    rows = json.loads(index.read_text())
-    fitting = [r['file'] for r in rows if _fits(r, dict(made_of, name=name))]
+    if isinstance(wanted.get('model'), torch.nn.Module): wanted['model'] = fingerprint(wanted['model'])
+    known = records_in(folder)
+    fitting = [file for file, fields in known.items() if _fits(fields, dict(wanted, name=name))]
     if not fitting:
-        raise FileNotFoundError(f'folder: no record of {name} with {made_of} among {len(rows)} in {folder}; run_experiment writes it')
+        raise FileNotFoundError(f'folder: no record of {name} with {wanted} among {len(known)} in {folder}; run_experiment writes it')
     if len(fitting) > 1:
-        raise ValueError(f'made_of: {len(fitting)} records fit, say more to choose one: {", ".join(fitting)}')
+        raise ValueError(f'wanted: {len(fitting)} records fit, say more to choose one: {", ".join(fitting)}')
     return Record.load(Path(folder)/fitting[0])
 
-# %% ../nbs/08_experiments.ipynb #9ec7f35d
+# %% ../nbs/08_experiments.ipynb #7a66f73c
 def _summary(adv: Adversarials) -> dict:
     "What an attack did"
     sizes = {p: adv.norms(p).median().item() for p in ('linf', 'l2', 'l0')}
     return dict(attacked=adv.n_correct, flipped=len(adv), success=adv.success_rate, **sizes, params=adv.params)
 
-def circumstances(run: Run, device) -> dict: # fields of a record
+def record_fields(run: Run, device) -> dict: # fields of a record
     "What was run, on what, and where"
     sets = {s: max((run.images(s, a).value for a in run.exp.attacks), key=len) for s in run.whole}
     made_of = dict(model=fingerprint(run.model), **{s: fingerprint(d.x, d.y) for s, d in sets.items()})
@@ -492,7 +511,7 @@ def run_experiment(
     run = Run(exp, Path(out)/'cache', device, show, batch_size)
     attacks = {f'{a} {s}': _summary(run.adversarials(s, a).value) for a in exp.attacks for s in run.whole}
     results, pictures = study(run)
-    fields = dict(circumstances(run, device), attacks=attacks, results=results, seconds=round(time.perf_counter() - begin, 2))
+    fields = dict(record_fields(run, device), attacks=attacks, results=results, seconds=round(time.perf_counter() - begin, 2))
     record = Record(fields, pictures)
     record.save(out)
     return record

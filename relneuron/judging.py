@@ -237,10 +237,10 @@ def _loads(det, given, fresh):
     for d in (det, again):
         assert torch.equal(d.fit_images_, image_hashes(given['x'])), 'fit does not remember the images'
 
-# %% ../nbs/05b_judging.ipynb #b45b9d41
+# %% ../nbs/05b_judging.ipynb #7e6ad482
 def _reads_responses(det, given, fresh):
     "`fit_responses` and `score_responses` do the same, where a detector reads responses"
-    if type(det)._learn is Detector._learn: return
+    if type(det).learn is Detector.learn: return # it looks at images alone
     units, images = getattr(det, 'units_', None), (given['x'], given['x_adv'], fresh)
     clean, attacked, other = (observe(det.model, x, units, det.batch_size) for x in images)
     again = clone(det).fit_responses(clean, attacked, given['y'])

@@ -76,7 +76,7 @@ def margin_solutions(
     settings = dict(mu=mu, solver=solver, tol=tol)
     return mu_lasso(clean, y, **settings), mu_lasso(attacked, empty_ok=True, **settings)
 
-# %% ../nbs/05a_margin.ipynb #36302838
+# %% ../nbs/05a_margin.ipynb #086839ab
 class RelevantMarginDetector(RelevantNeuronDetector):
     "Responses, predicted class, and class scores of the mu-Lasso; not in the paper. Without label: responses alone"
     def __init__(self,
@@ -90,23 +90,30 @@ class RelevantMarginDetector(RelevantNeuronDetector):
         solver: str = 'active-set', # see `mu_lasso`
         seed: int = 0, # of the classifier and of 'random'
         batch_size: int = 256, # images at a time
-        solutions = None, # from `margin_solutions`, where they are at hand; `fit` solves both without them
     ):
         super().__init__(model, mu, unit_set, with_label, rectify, layers, classifier, solver, seed, batch_size)
-        self.solutions = solutions
 
-    def _default_classifier(self): return trees_and_networks(seed=self.seed)
+    def fit_responses(self,
+        clean: Responses, # to N clean images
+        attacked: Responses = None, # to M attacked images
+        y = None, # (N,) true classes of the clean images; the network's own without it
+        *, solutions: tuple = None, # `margin_solutions` of the same; solved here without it
+    ) -> 'RelevantMarginDetector': # self
+        "Learn from responses"
+        return super().fit_responses(clean, attacked, y, solutions=solutions)
 
-    def _choose(self, clean, attacked, y):
-        both = margin_solutions(clean, attacked, y, self.mu, self.solver) if self.solutions is None else self.solutions
+    def default_classifier(self): return trees_and_networks(seed=self.seed)
+
+    def choose(self, clean, attacked, y, solutions=None):
+        both = margin_solutions(clean, attacked, y, self.mu, self.solver) if solutions is None else solutions
         shape = (clean.n_classes, len(clean.units))
         if [(s.mu, tuple(s.W.shape)) for s in both] != [(self.mu, shape)]*2:
             got = [(s.mu, tuple(s.W.shape)) for s in both]
             raise ValueError(f'solutions: expected two at mu={self.mu:g} with weights {shape}, got {got}')
         self.weights_ = torch.stack([s.W for s in both]).float() # (2, C, m)
-        self._take(*(relevant_units(s, clean.units, name=n) for s, n in zip(both, ('clean', 'attacked'))), clean.alive)
+        self.take(*(relevant_units(s, clean.units, name=n) for s, n in zip(both, ('clean', 'attacked'))), clean.alive)
 
-    def _features(self, responses):
+    def features(self, responses):
         read = responses.r.float()[:, self.relevant_.union]
         if not self.with_label: return read
         label = torch.eye(len(self.relevant_))[responses.pred]

@@ -258,7 +258,7 @@ def _observing(model, units):
         return torch.cat([sums[layer] for layer in units.layers], 1), out.float()
     with frozen(model), eager(model), hooked({layer: modules[layer] for layer in units.layers}, seen): yield run
 
-# %% ../nbs/03_observations.ipynb #33d91ec2
+# %% ../nbs/03_observations.ipynb #618e6156
 @torch.no_grad()
 def observe(
     model: nn.Module, # classifier of images in [0, 1]
@@ -268,9 +268,10 @@ def observe(
     normalize: bool = True, # divide each layer's responses by their L2 norm
     index: Tensor = None, # (N,) positions of the images in the set they came from; 0 to N - 1 without it
     show: bool = None, # progress bar
+    name: str = 'x', # how the caller calls the images
 ) -> Responses: # float32, on the CPU
     "Responses of all units and the model's outputs in one pass (paper Algorithm 1, lines 1 to 4)"
-    parts, n = batches(x, batch_size)
+    parts, n = batches(x, batch_size, name)
     rows, outs = [], []
     at = 0 # images so far
     with ExitStack() as stack:
@@ -285,5 +286,5 @@ def observe(
             else: whole[at:at + len(batch)] = r
             outs.append(out.cpu())
             at += len(batch)
-    if not at: raise ValueError('x: expected at least one image')
+    if not at: raise ValueError(f'{name}: expected at least one image')
     return Responses(torch.cat(rows) if whole is None else whole, torch.cat(outs), units, index)

@@ -78,16 +78,17 @@ def attack_keys(
     wanted = torch.full_like(y, -1) if targets is None else targets
     return torch.stack([image_hashes(x), y.cpu(), wanted.cpu()], 1)
 
-# %% ../nbs/01b_shards.ipynb #d576d246
+# %% ../nbs/01b_shards.ipynb #0ffc0b66
 class Shards(KeyedTensors):
     "Attacked images, kept under the content of what was attacked; one folder for each network, attack and parameters"
     def __init__(self,
         folder, # of all shards
         model: nn.Module, # the network attacked
         attack, # the attack object
-        params: dict, # its parameters and those of the run: whatever changes the attacked images
+        params: dict, # its parameters, `version` among them, and those of the run: whatever changes the attacked images
     ):
-        name = type(attack).__name__
+        name, version = type(attack).__name__, getattr(type(attack), 'version', 1)
+        if version != 1: params = dict(params, version=version)
         self.name = f'{name.lower()}-{fingerprint(plain(model), name, params)}'
         super().__init__(Path(folder)/self.name)
 

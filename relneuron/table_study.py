@@ -39,9 +39,9 @@ def cells_only(run: Run) -> tuple: # (results, no pictures)
     "The cells and nothing else, to compare settings"
     return cells_of(run), {}
 
-# %% ../nbs/08a_table_study.ipynb #60075c77
+# %% ../nbs/08a_table_study.ipynb #054296f0
 _CONFIDENCE = {'maximum softmax': MaximumSoftmax, 'logit margin': LogitMargin}
-_RANKING = ('auroc', 'aupr', 'tpr_at_5_fpr', 'tpr_at_1_fpr', 'fpr_at_95_tpr') # figures that need no threshold
+_THRESHOLD_FREE = ('auroc', 'aupr', 'tpr_at_5_fpr', 'tpr_at_1_fpr', 'fpr_at_95_tpr') # figures that need no threshold
 
 def confidence(run: Run) -> list: # one dict an attack and score
     "How well low confidence alone finds each attack"
@@ -50,7 +50,7 @@ def confidence(run: Run) -> list: # one dict an attack and score
         det = kind().fit_responses(run.clean('train', attack).value) # it learns nothing from them
         clean, attacked = (det.score_responses(s.value) for s in (run.clean('test', attack), run.attacked('test', attack)))
         figures = run.metrics(attack, clean, attacked)
-        rows.append(dict(attack=attack, score=name, **{k: figures[k] for k in _RANKING}))
+        rows.append(dict(attack=attack, score=name, **{k: figures[k] for k in _THRESHOLD_FREE}))
     return rows
 
 # %% ../nbs/08a_table_study.ipynb #fc25008c
@@ -88,37 +88,35 @@ def class_scores(seen, y, n, aside, mu, solver, tol):
 def _solution(saved: dict, det: RelevantMarginDetector) -> MuLasso:
     return MuLasso(saved['W'], det.mu, saved['gap'], saved['objective'], det.solver, saved['seconds'].item())
 
-# %% ../nbs/08a_table_study.ipynb #8a1493e3
+# %% ../nbs/08a_table_study.ipynb #2da0c64b
 _PAPER = 'paper' # the paper's own detector, among the candidates
 
-def candidate(name: str, trees: int, seed: int):
-    "A detector that is not fitted yet"
+def candidate(name: str, trees: int, seed: int): # a detector
+    "Not fitted yet"
     if name == _PAPER: return RelevantNeuronDetector(seed=seed, classifier=forest(trees, seed))
     return RelevantMarginDetector(seed=seed, classifier=classifiers(trees, seed)[name])
 
 @stage('tensors')
-def candidate_scores(name, clean, attacked, y, n, aside, solutions, tested, trees, seed):
+def candidate_scores(det, clean, attacked, y, n, aside, solutions, tested):
     "Scores 'clean' and 'attacked' of a candidate: of the images put aside, or of those to be `tested`"
-    begin, det = time.perf_counter(), candidate(name, trees, seed)
-    if name != _PAPER:
-        det.set_params(solutions=[_solution(s, det) for s in solutions])
-        begin -= sum(s['seconds'].item() for s in solutions)
+    begin = time.perf_counter() - sum(s['seconds'].item() for s in solutions)
+    given = dict(solutions=[_solution(s, det) for s in solutions]) if solutions else {}
     (learned, held), (learned_attacked, held_attacked) = (put_aside(s, n, aside) for s in (clean, attacked))
-    det.fit_responses(learned, learned_attacked, y[learned.index])
+    det.fit_responses(learned, learned_attacked, y[learned.index], **given)
     pair = (held, held_attacked) if tested is None else tested
     scores = {k: torch.from_numpy(det.score_responses(s)).float() for k, s in zip(('clean', 'attacked'), pair)}
     return dict(scores, seconds=torch.tensor(time.perf_counter() - begin))
 
-# %% ../nbs/08a_table_study.ipynb #f6a64dae
+# %% ../nbs/08a_table_study.ipynb #48f98a69
 def candidates(run: Run, name: str, attack: str, share: float) -> dict: # 'clean', 'attacked', 'seconds'
     "Scores of one candidate: on the share of training images put aside, or on the test images where that is 0"
-    y, aside, det = run.labels('train', attack), (run.exp.seed, share), candidate('extra trees', 1, 0)
+    y, aside, det = run.labels('train', attack), (run.exp.seed, share), candidate(name, run.exp.trees, run.exp.seed)
     clean, attacked = run.clean('train', attack), run.attacked('train', attack)
     asked = dict(n=len(y), aside=aside, mu=det.mu, solver=det.solver, tol=1e-3) # as `margin_solutions`
     solutions = [run.stages(class_scores, seen, labels, **asked) for seen, labels in ((clean, y), (attacked, None)) if name != _PAPER]
     tested = None if share else (run.clean('test', attack), run.attacked('test', attack))
     learned = dict(clean=clean, attacked=attacked, y=y, n=len(y), aside=aside, solutions=solutions)
-    return run.stages(candidate_scores, name, **learned, tested=tested, trees=run.exp.trees, seed=run.exp.seed).value
+    return run.stages(candidate_scores, det, **learned, tested=tested).value
 
 def own(run: Run) -> dict: # validation: rows; mean: name → balanced accuracy; chosen: name; test: rows
     "Choose our own detector on images put aside from training, and judge it on the test images"
@@ -136,18 +134,18 @@ def own(run: Run) -> dict: # validation: rows; mean: name → balanced accuracy;
         test.append(dict(attack=attack, **figures, seconds=round(scores['seconds'].item(), 2)))
     return dict(validation=rows, mean=mean, chosen=chosen, test=test)
 
-# %% ../nbs/08a_table_study.ipynb #9d389b4c
+# %% ../nbs/08a_table_study.ipynb #2731b3dc
 @stage('json')
-def identity(model, train, test, mu, rectify, trees, seed):
+def identity(det, train, test, seed):
     "The identity attack"
-    det = RelevantNeuronDetector(model, mu, rectify=rectify, seed=seed, classifier=forest(trees, seed))
     with TemporaryDirectory() as folder: return identity_control(det, train, test, folder, seed)
 
 def control(run: Run) -> dict: # auroc, standard_error, passed
     "The identity attack, with the detector of the smallest mu, on the images of the attack that has most"
     attack = max(run.exp.attacks, key=lambda a: len(run.labels('train', a)))
-    images = (run.images(s, attack) for s in ('train', 'test'))
-    return run.stages(identity, run.network, *images, min(run.exp.mus), run.exp.rectify, run.exp.trees, run.exp.seed).value
+    images, e = (run.images(s, attack) for s in ('train', 'test')), run.exp
+    det = RelevantNeuronDetector(run.model, min(e.mus), rectify=e.rectify, seed=e.seed, classifier=forest(e.trees, e.seed))
+    return run.stages(identity, det, *images, e.seed).value
 
 # %% ../nbs/08a_table_study.ipynb #e05d9b5d
 def distances(

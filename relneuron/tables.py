@@ -10,10 +10,12 @@ __all__ = ['FORMATS', 'SIGNED', 'KEYS', 'RANKING', 'FIGURES', 'where', 'listed',
            'confidence_table', 'transfer_table', 'transfer_loss', 'own_validation', 'own_choice', 'own_test',
            'rectified_table', 'control_table', 'training_table']
 
-# %% ../nbs/08c_tables.ipynb #96061b36
+# %% ../nbs/08c_tables.ipynb #38002a78
+from dataclasses import fields
+
 import numpy as np
 
-from .experiments import Experiment, Record, experiment
+from .experiments import EXPERIMENTS, Experiment, Record, experiment
 
 # %% ../nbs/08c_tables.ipynb #b9a658c3
 def where(
@@ -126,7 +128,7 @@ def pivot(
     wide = frame.set_index([*down, across])[list(values)].unstack(across)
     return wide.reindex(index=frame.set_index(down).index.unique(), columns=columns)
 
-# %% ../nbs/08c_tables.ipynb #ea69a779
+# %% ../nbs/08c_tables.ipynb #5db4ef6f
 _OPTIONS = {'attacks': '--attacks', 'preset': '--preset', 'n_per_class': '--n-per-class', 'n_test': '--n-test',
             'seeds': '--repeats', 'rectify': '--rectify'}
 
@@ -141,6 +143,7 @@ def command(
     exp: Experiment, # of a record
 ) -> str:
     "The line that repeats it"
+    if exp.name not in EXPERIMENTS: return f'run_experiment({exp!r})'
     usual = {s: experiment(exp.name, exp.data, s, exp.model) for s in ('small', 'paper')}
     scale = 'small' if exp.trees == usual['small'].trees else 'paper'
     line = ['relneuron run', exp.name, '--data', exp.data, '--scale', scale]
@@ -148,7 +151,9 @@ def command(
     for setting, option in _OPTIONS.items():
         value = getattr(exp, setting)
         if value != getattr(usual[scale], setting): line += [option, _option(setting, value)]
-    return ' '.join(line)
+    others = {f.name: getattr(exp, f.name) for f in fields(exp) if f.name not in (*_OPTIONS, 'name', 'data', 'model', 'study', 'table')}
+    changed = [f'{k}={v!r}' for k, v in others.items() if v != getattr(usual[scale], k)]
+    return ' '.join(line + ([f'(from Python, with {", ".join(changed)})'] if changed else []))
 
 # %% ../nbs/08c_tables.ipynb #21834889
 def forests_told(record: Record) -> str:

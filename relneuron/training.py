@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'random_flip', 'random_shift', 'augment', 'make_optimizer', 'train_step', 'shuffled', 'TrainingState',
-           'train_epoch', 'train', 'Recipe', 'train_recipe']
+           'train_epoch', 'training_mark', 'train', 'Recipe', 'train_recipe']
 
-# %% ../nbs/01a_training.ipynb #9ea32618
+# %% ../nbs/01a_training.ipynb #1baf5f1f
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import atomic_write, check_labels, check_model, device_of, progress
+from .core import atomic_write, check_labels, check_model, device_of, fingerprint, plain, progress
 from .data import ImageSet, load_data
 from .models import accuracy, build, load_checkpoint, save_checkpoint
 
@@ -95,7 +95,7 @@ def shuffled(
     for rows in torch.randperm(len(data), generator=order).split(batch_size):
         yield augment(data.x[rows].to(device), shift, flip), data.y[rows].to(device)
 
-# %% ../nbs/01a_training.ipynb #a446834a
+# %% ../nbs/01a_training.ipynb #e5396676
 class TrainingState:
     "A training between two epochs"
     def __init__(self,
@@ -104,8 +104,9 @@ class TrainingState:
         steps: int, # in all epochs together
         lr: float, # highest learning rate of the one-cycle
         seed: int = 0, # of the order of the images
+        mark: str = '', # which training this is; a state with another mark is refused
     ):
-        self.model, self.optimizer = model, optimizer
+        self.model, self.optimizer, self.mark = model, optimizer, mark
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
         self.order = torch.Generator().manual_seed(seed)
         self.records = [] # one dict an epoch
@@ -121,12 +122,14 @@ class TrainingState:
     def save(self, path):
         "Write everything, the state of torch's own random numbers included"
         state = {name: part.state_dict() for name, part in self.parts.items()}
-        state.update(gen=self.order.get_state(), rng=torch.get_rng_state(), records=self.records)
+        state.update(gen=self.order.get_state(), rng=torch.get_rng_state(), records=self.records, mark=self.mark)
         atomic_write(path, lambda p: torch.save(state, p))
 
     def load(self, path):
-        "Take up what `save` has written"
+        "Take up what `save` has written; `ValueError` where that was another training"
         state = torch.load(path, map_location='cpu', weights_only=True)
+        if state.get('mark') != self.mark:
+            raise ValueError(f'resume: this state belongs to another training; delete it or name another file: {path}')
         for name, part in self.parts.items(): part.load_state_dict(state[name])
         self.order.set_state(state['gen'])
         torch.set_rng_state(state['rng'])
@@ -148,7 +151,18 @@ def train_epoch(
         n += len(x)
     return total/n
 
-# %% ../nbs/01a_training.ipynb #24847010
+# %% ../nbs/01a_training.ipynb #4f0d4add
+def training_mark(
+    model: nn.Module, # the network; its layers and their shapes count, not the values of its weights
+    data: ImageSet, # images to train on
+    **settings, # plain values
+) -> str: # 16 hexadecimal digits
+    "A key that is equal where, and only where, it is the same training"
+    shapes = [[name, list(v.shape)] for name, v in plain(model).state_dict().items()]
+    layers = [type(m).__name__ for m in plain(model).modules()]
+    return fingerprint(layers, shapes, data.x, data.y, settings)
+
+# %% ../nbs/01a_training.ipynb #b4985f30
 def train(
     model: nn.Module, # trained in place, on its own device
     data: ImageSet, # images to train on
@@ -163,13 +177,15 @@ def train(
     bf16: bool = None, # see `train_step`
     compile: bool = False, # through `torch.compile`
     seed: int = 0, # of the order of the images and of their augmentation
-    resume = None, # file to keep the state in after each epoch, and to go on from
+    resume = None, # file to keep the state in after each epoch, and to go on from; `ValueError` if of another training
     show: bool = None, # progress bar
 ) -> list: # one dict an epoch: epoch, loss, test_accuracy, seconds
     "Train a classifier with a one-cycle learning rate; it is left in evaluation mode"
     check_labels(data.y, len(data), check_model(model, data.x, 'data.x'), 'data.y')
     device, steps = device_of(model), -(-len(data)//batch_size)
-    state = TrainingState(model, make_optimizer(model, optimizer, lr, weight_decay), epochs*steps, lr, seed)
+    mark = resume and training_mark(model, data, epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer,
+                                    weight_decay=weight_decay, shift=shift, flip=flip, seed=seed)
+    state = TrainingState(model, make_optimizer(model, optimizer, lr, weight_decay), epochs*steps, lr, seed, mark)
     torch.manual_seed(seed)
     if resume and Path(resume).exists(): state.load(resume)
     net = torch.compile(model) if compile else model
