@@ -39,6 +39,8 @@ def execute(path, flags):
     path = Path(path).absolute()
     nb = NBProcessor(path, process=True, rm_directives=False).nb
     kept = {c.id: c.outputs for c in nb.cells if c.cell_type == 'code' and skip(c, flags)}
+    for c in nb.cells:
+        if c.cell_type == 'code' and c.id not in kept: c.outputs = [] # or a cell without a new output keeps the old one
     shell = CaptureShell(path, mpl_format='png')
     with working_directory(path.parent): shell.run_all(nb, exc_stop=True, preproc=lambda c: skip(c, flags))
     for c in nb.cells:

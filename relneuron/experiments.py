@@ -368,7 +368,7 @@ def unflatten(flat: dict) -> dict:
         at[last] = v
     return nested
 
-# %% ../nbs/08_experiments.ipynb #b427a019
+# %% ../nbs/08_experiments.ipynb #bffca7a4
 _ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
 
 def _tuples(v): return tuple(map(_tuples, v)) if isinstance(v, list) else v # JSON has lists only
@@ -379,6 +379,7 @@ class Record:
         fields: dict, # experiment, made_of, environment, written, seconds, results, ...
         pictures: dict, # a tree of tensors
     ):
+        if both := set(fields) & set(fields.get('results', {})): raise ValueError(f'fields: {", ".join(both)} is a result too')
         self.fields, self.pictures = fields, pictures
 
     def __getattr__(self, name):
@@ -406,7 +407,8 @@ class Record:
     def file(self) -> str: # its name in a folder of records
         return f'{self.experiment.name}-{Path(self.experiment.data).stem}-{self.key}.json'
 
-# %% ../nbs/08_experiments.ipynb #4aba5f33
+# %% ../nbs/08_experiments.ipynb #84be4e8f
+# fields that every record has had from the first; a new field does not belong here, or older records would not be found
 _KNOWN_BY = ('experiment', 'made_of', 'environment', 'written', 'seconds', 'sets', 'test_accuracy', 'results')
 
 def records_in(

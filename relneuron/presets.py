@@ -14,12 +14,12 @@ from .core import fingerprint
 from .fgsm import FGSMSearch
 from .jsma import JSMA
 
-# %% ../nbs/02d_presets.ipynb #5d72b273
+# %% ../nbs/02d_presets.ipynb #630108e2
 @dataclass(frozen=True)
 class Preset:
     "An attack with its parameters, how it is run, and where that stands"
     attack: type # the attack's class
-    params: dict = field(default_factory=dict) # its parameters, where they are not the defaults
+    params: dict = field(default_factory=dict) # its parameters; what matters is said even where it is the default
     run: dict = field(default_factory=dict) # further arguments of `run_attack`
     source: str = '' # where the parameters stand, or what they are for
 

@@ -50,7 +50,7 @@ class KeyedTensors:
         atomic_write(path, lambda p: save_file(dict(tensors, key=keys.contiguous()), p))
         return path
 
-# %% ../nbs/01b_shards.ipynb #d45000ce
+# %% ../nbs/01b_shards.ipynb #e6411d8d
 @patch
 def get(self: KeyedTensors,
     keys: Tensor, # (n, k) int64
@@ -63,7 +63,9 @@ def get(self: KeyedTensors,
     for path, pairs in by_file.items():
         at, row = torch.tensor(pairs).T
         with safe_open(path, 'pt') as f:
-            for name in set(f.keys()) - {'key'}:
+            names = set(f.keys()) - {'key'}
+            if rows and names != set(rows): raise ValueError(f'{path}: expected {sorted(rows)} as in other files, it holds {sorted(names)}')
+            for name in names:
                 t = f.get_tensor(name)
                 rows.setdefault(name, t.new_empty(int(found.sum()), *t.shape[1:]))[at] = t[row]
     return found, rows

@@ -6,7 +6,7 @@
 __all__ = ['cells_of', 'cells_only', 'confidence', 'paired', 'put_aside', 'class_scores', 'candidate', 'candidate_scores',
            'candidates', 'own', 'identity', 'control', 'distances', 'gallery', 'look_alikes', 'overhead', 'table_study']
 
-# %% ../nbs/08a_table_study.ipynb #1143d736
+# %% ../nbs/08a_table_study.ipynb #8a420fa5
 import time
 from itertools import combinations, product
 from tempfile import TemporaryDirectory
@@ -21,7 +21,7 @@ from .detection import RelevantNeuronDetector, forest
 from .distances import distance_groups, separation
 from .experiments import Run, cell, parts
 from .judging import detection_metrics, identity_control, mcnemar
-from .lasso import MuLasso, mu_lasso
+from .lasso import TOL, MuLasso, mu_lasso
 from .margin import RelevantMarginDetector, classifiers
 from .observations import Responses, observe
 
@@ -88,7 +88,7 @@ def class_scores(seen, y, n, aside, mu, solver, tol):
 def _solution(saved: dict, det: RelevantMarginDetector) -> MuLasso:
     return MuLasso(saved['W'], det.mu, saved['gap'], saved['objective'], det.solver, saved['seconds'].item())
 
-# %% ../nbs/08a_table_study.ipynb #2da0c64b
+# %% ../nbs/08a_table_study.ipynb #0ab33bc5
 _PAPER = 'paper' # the paper's own detector, among the candidates
 
 def candidate(name: str, trees: int, seed: int): # a detector
@@ -97,7 +97,7 @@ def candidate(name: str, trees: int, seed: int): # a detector
     return RelevantMarginDetector(seed=seed, classifier=classifiers(trees, seed)[name])
 
 @stage('tensors')
-def candidate_scores(det, clean, attacked, y, n, aside, solutions, tested):
+def candidate_scores(det, clean, attacked, y, n, aside, solutions, tested, tol=TOL): # `tol`: the paper's detector solves to it
     "Scores 'clean' and 'attacked' of a candidate: of the images put aside, or of those to be `tested`"
     begin = time.perf_counter() - sum(s['seconds'].item() for s in solutions)
     given = dict(solutions=[_solution(s, det) for s in solutions]) if solutions else {}
@@ -134,9 +134,9 @@ def own(run: Run) -> dict: # validation: rows; mean: name → balanced accuracy;
         test.append(dict(attack=attack, **figures, seconds=round(scores['seconds'].item(), 2)))
     return dict(validation=rows, mean=mean, chosen=chosen, test=test)
 
-# %% ../nbs/08a_table_study.ipynb #2731b3dc
+# %% ../nbs/08a_table_study.ipynb #8e11f897
 @stage('json')
-def identity(det, train, test, seed):
+def identity(det, train, test, seed, tol=TOL): # `tol`: the detector solves to it
     "The identity attack"
     with TemporaryDirectory() as folder: return identity_control(det, train, test, folder, seed)
 
