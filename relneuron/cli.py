@@ -26,7 +26,7 @@ def text_table(
     width = [max(map(len, c)) for c in zip(*cells)]
     return '\n'.join('  '.join(f'{v:>{w}}' for v, w in zip(r, width)) for r in cells)
 
-# %% ../nbs/09_cli.ipynb #e305e991
+# %% ../nbs/09_cli.ipynb #f93f1750
 _COLUMNS = ('attack', 'attack_success', 'accuracy', 'auroc', 'tpr_at_5_fpr', 'units_used')
 
 def _demo_attack(model, name, train, test):
@@ -36,9 +36,8 @@ def _demo_attack(model, name, train, test):
     from relneuron.judging import evaluate
     from relneuron.presets import make_attack
     attack, arguments = make_attack(name, 'small')
-    few = name != 'fgsm' # the other two take longer
-    det = RelevantNeuronDetector(model, classifier=forest(300)).fit_attack(train.first(60) if few else train, attack, **arguments)
-    attacked = run_attack(model, test[:250] if few else test, attack, **arguments)
+    det = RelevantNeuronDetector(model, classifier=forest(200)).fit_attack(train.first(45), attack, **arguments)
+    attacked = run_attack(model, test[:150], attack, **arguments)
     found, half = evaluate(det, test.x, attacked), len(test)//2
     flagged = det.calibrate(test.x[:half], fpr=.05).predict(test.x[half:]).mean()
     row = {k: found[k] for k in _COLUMNS} | dict(attack=name, clean_flagged_at_5=float(flagged))
@@ -62,7 +61,7 @@ def _demo_picture(shown, class_names, out): # shown: attack → (a few `Adversar
     fig.savefig(out, dpi=150)
     plt.close(fig)
 
-# %% ../nbs/09_cli.ipynb #dd2a134b
+# %% ../nbs/09_cli.ipynb #4af6eaca
 def demo(
     out = 'demo.png', # picture to write
     device = 'cpu', # where the network runs
@@ -83,7 +82,7 @@ def demo(
         rows.append(row)
         shown[name] = few, det.score_samples(few.x), det.score_samples(few.x_adv)
         say(f'  {name}: {time.perf_counter() - begin:.0f} s')
-    with tempfile.TemporaryDirectory() as folder: control = identity_control(det, train, test, folder)
+    with tempfile.TemporaryDirectory() as folder: control = identity_control(det, train.first(60), test, folder)
     within, verdict = 3*control['standard_error'], 'passed' if control['passed'] else 'FAILED'
     say(text_table(rows))
     say(f'identity attack (nothing changed): AUROC {control["auroc"]:.3f}, expected 0.5 within {within:.3f}: {verdict}')
