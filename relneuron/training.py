@@ -217,10 +217,11 @@ class Recipe:
     def settings(self) -> dict: # what `train` is called with
         return {k: v for k, v in asdict(self).items() if k not in ('model', 'data')}
 
-# %% ../nbs/01a_training.ipynb #c717a356
+# %% ../nbs/01a_training.ipynb #bccaf16b
 RECIPES = {
     'lenet-digits': Recipe('lenet', 'digits', epochs=40, batch_size=64, lr=4e-3, shift=2),
     'lenet-mnist': Recipe('lenet', 'mnist', epochs=30, batch_size=128, lr=4e-3, shift=2),
+    'carlini-mnist': Recipe('carlini', 'mnist', epochs=6, batch_size=128, lr=2e-3, shift=2),
     'densenet-cifar10': Recipe('densenet', 'cifar10', epochs=60, batch_size=128, lr=.2, optimizer='sgd',
                                weight_decay=5e-4, shift=4, flip=True),
     # for two CPU cores
