@@ -37,7 +37,7 @@ from .observations import Responses, find_units, observe
 from .presets import PRESETS, make_attack
 from .selection import RelevantUnits, relevant_units, unit_set, with_fallback
 
-# %% ../nbs/08_experiments.ipynb #e45c0295
+# %% ../nbs/08_experiments.ipynb #85bfb76b
 _CELLS = ('cells', 'attack', 'unit_set', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used')
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Experiment:
     data: str = 'digits' # see `load_data`
     model: str = 'lenet-digits' # checkpoint file, or a network that comes with relneuron; see `load_model`
     preset: str = 'paper_exp1' # parameters of the attacks; see `make_attack`
+    train_preset: str = None # the same for the training images, where detectors learn from other attacks than they meet
     attacks: tuple = ('fgsm',) # names in that preset
     unit_sets: tuple = ('shared',) # see `relneuron.selection.UNIT_SETS`
     mus: tuple = (10.,) # sparsities
@@ -58,6 +59,7 @@ class Experiment:
     draw: float = .9 # share of the training images that such a seed draws
     transfer: bool = False # test detectors on attacks they were not trained on, and train one on all attacks
     n_per_class: int = 1000 # training images a class, the first ones (paper §5.1); or a dict: attack → number
+    clean_per_class: int = None # training images a class of detectors that learn from clean images alone; n_per_class without it
     n_test: int = None # test images, the first ones, all without it; or a dict: attack → number
     trees: int = 1000 # of the forest
     rectify: bool = None # see `find_units`
@@ -96,10 +98,11 @@ def mus_used(exp: Experiment) -> list: # ascending
     "Every mu of every part"
     return sorted({c['mu'] for cells in parts(exp).values() for c in cells})
 
-# %% ../nbs/08_experiments.ipynb #02f8048f
+# %% ../nbs/08_experiments.ipynb #4baed8bc
 _THREE, _SETS = ('fgsm', 'jsma', 'cw'), ('shared', 'clean', 'nonshared')
 _BESIDE = (('shared', 5., True), ('shared', 5., False), ('shared', 3., True), ('shared', 3., False),
            ('random', 10., True), ('random', 3., True), ('all', 10., True))
+_COMPARED = ('compared', 'detector', 'attack', 'found', 'lowest', 'highest', 'false_positives', 'auroc')
 _CHANGES = ('changes', 'attack', 'view', 'measure', 'unit_set', 'distance', 'random')
 
 EXPERIMENTS = {
@@ -108,12 +111,15 @@ EXPERIMENTS = {
                        extra=_BESIDE, seeds=(1, 2, 3)),
     # one mu of exp1 and nothing else, to compare settings such as `rectify`
     'table': Experiment('table', 'relneuron.table_study:cells_only', attacks=_THREE, unit_sets=_SETS, labels=(True, False)),
+    # Tables 3 and 4; the detectors learned from the attacks of exp1
+    'exp2': Experiment('exp2', 'relneuron.comparison_study:comparison_study', _COMPARED, attacks=_THREE, mus=(10., 20.),
+                       preset='paper_exp2', train_preset='paper_exp1', clean_per_class=1000, n_test=150),
     # Figures 6 and 7; 500 pairs of every attack are looked at
     'exp3': Experiment('exp3', 'relneuron.map_study:map_study', _CHANGES, attacks=_THREE, n_test=520),
 }
 
-# %% ../nbs/08_experiments.ipynb #f01b3bef
-_MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist'}
+# %% ../nbs/08_experiments.ipynb #84a3651a
+_MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist', ('exp2', 'mnist'): 'carlini-mnist'}
 _SMALL = dict(n_per_class=50, n_test=200, trees=100, preset='small')
 
 def experiment(
@@ -125,12 +131,14 @@ def experiment(
 ) -> Experiment:
     "An experiment by its name, on a data set, at a scale"
     if name not in EXPERIMENTS: raise ValueError(f'name: unknown experiment {name!r}; known: {", ".join(EXPERIMENTS)}')
-    if model is None and data not in _MODELS:
-        raise ValueError(f'data: no network comes with relneuron for {data!r}, only for {", ".join(_MODELS)}; give one with model')
+    model = model or _MODELS.get((name, data)) or _MODELS.get(data)
+    if model is None:
+        raise ValueError(f'data: no network comes with relneuron for {data!r}, only for digits, mnist; give one with model')
     if scale not in ('small', 'paper'): raise ValueError(f"scale: expected 'small' or 'paper', got {scale!r}")
     if unknown := set(settings) - {f.name for f in fields(Experiment)}:
         raise ValueError(f'settings: {", ".join(sorted(unknown))} is no setting of an Experiment')
-    usual = replace(EXPERIMENTS[name], data=data, model=model or _MODELS[data], **(_SMALL if scale == 'small' else {}))
+    usual = replace(EXPERIMENTS[name], data=data, model=model, **(_SMALL if scale == 'small' else {}))
+    if scale == 'small': usual = replace(usual, train_preset=usual.train_preset and 'small', clean_per_class=None)
     for k in ('n_per_class', 'n_test'): # attacks without a number of their own have the scale's
         if isinstance(settings.get(k), dict):
             settings[k] = {a: getattr(usual, k) for a in settings.get('attacks', usual.attacks)} | settings[k]
@@ -191,7 +199,7 @@ def forest_scores(clean, several, n, draw, y, mask, with_label, classifier, test
     scores = {k: torch.from_numpy(det.score_responses(r)).float() for k, r in tested.items()}
     return dict(scores, seconds=torch.tensor(time.perf_counter() - begin))
 
-# %% ../nbs/08_experiments.ipynb #eac0577c
+# %% ../nbs/08_experiments.ipynb #287b8845
 class Run:
     "The stages of one experiment, each made once and kept in `cache`"
     def __init__(self,
@@ -204,8 +212,9 @@ class Run:
         self.exp, self.stages, self.show = exp, Stages(cache), show
         self.model = load_model(exp.model, device)
         self.batch_size = batch_size or (200 if device_of(self.model).type == 'cpu' else 1000)
-        for a in exp.attacks: make_attack(a, exp.preset) # refuses names that are unknown
-        self.presets = {a: PRESETS[exp.preset][a] for a in exp.attacks}
+        of_split = dict(train=exp.train_preset or exp.preset, test=exp.preset)
+        for a, preset in product(exp.attacks, of_split.values()): make_attack(a, preset) # refuses names that are unknown
+        self.presets = {s: PRESETS[preset] for s, preset in of_split.items()}
         self.whole = {s: load_data(exp.data, s) for s in ('train', 'test')}
         self.units = find_units(self.model, self.whole['train'].x, rectify=exp.rectify)
         self.network, self._images = Given(self.model), {}
@@ -223,7 +232,7 @@ class Run:
 
     def adversarials(self, split: str, attack: str, among: str = None):
         "Stage: what `attack` leaves of its images, or of those it has in common with others (`among`)"
-        images, preset = self.images(split, among or attack), self.presets[attack]
+        images, preset = self.images(split, among or attack), self.presets[split][attack]
         how = dict(batch_size=self.batch_size, shards=self.shards, show=self.show)
         return self.stages(attacked_images, self.network, images, preset, self.exp.seed, **how)
 
@@ -255,15 +264,20 @@ def training(self: Run, attack: str, seed: int) -> tuple: # (clean, attacked `Re
     attacked = in_turn([s.value for s in source['several']], source['n'], source['draw'])
     return clean, attacked, self.labels('train', attack)[clean.index]
 
-# %% ../nbs/08_experiments.ipynb #2e28ac93
+# %% ../nbs/08_experiments.ipynb #7869de06
 @patch
-def selected(self: Run, attack: str, seed: int, mu: float) -> tuple: # `RelevantUnits` on clean and on attacked images
-    "Units relevant on clean images, and on attacked ones for the class they were turned into"
+def selections(self: Run, attack: str, seed: int) -> tuple: # stages: mu → mask, on clean and on attacked images
+    "Units relevant on clean images, and on attacked ones for the class they were turned into, for every mu"
     source, mus = self.learned_from(attack, seed), mus_used(self.exp)
     of_clean = source | dict(several=[self.clean('train', attack)])
-    masks = dict(clean=self.stages(selections, **of_clean, y=self.labels('train', attack), mus=mus),
-                 attacked=self.stages(selections, **source, y=None, mus=mus))
-    return tuple(RelevantUnits(m.value[str(mu)], self.units, mu, name) for name, m in masks.items())
+    return (self.stages(selections, **of_clean, y=self.labels('train', attack), mus=mus),
+            self.stages(selections, **source, y=None, mus=mus))
+
+@patch
+def selected(self: Run, attack: str, seed: int, mu: float) -> tuple: # `RelevantUnits` on clean and on attacked images
+    "Those of one mu"
+    both = zip(('clean', 'attacked'), self.selections(attack, seed))
+    return tuple(RelevantUnits(masks.value[str(mu)], self.units, mu, name) for name, masks in both)
 
 @patch
 def relevant(self: Run, cell: dict) -> tuple: # (`RelevantUnits`, classes that fell back to their clean set)
@@ -274,17 +288,17 @@ def relevant(self: Run, cell: dict) -> tuple: # (`RelevantUnits`, classes that f
         warnings.simplefilter('ignore')
         return with_fallback(unit_set(cell['unit_set'], clean, attacked, cell['seed'], alive), clean)
 
-# %% ../nbs/08_experiments.ipynb #ff21a321
+# %% ../nbs/08_experiments.ipynb #6b017d73
 @patch
 def clean_name(self: Run, attack: str) -> str:
     "What the scores of the clean test images of an attack are called"
     return f'clean {self.exp.size(attack)[1] or "all"}'
 
 @patch
-def scores(self: Run,
+def scored(self: Run,
     cell: dict, # which detector
     tested: tuple = (), # attacks it is tested on; its own without it
-) -> dict: # `clean_name` of each attack, and each attack → (N,) scores; 'seconds' of training and scoring
+): # a stage
     "Scores of the test images, clean and attacked"
     mask, tests, attack = self.relevant(cell)[0].mask, {}, cell['attack']
     for a in tested or [attack]: tests |= {self.clean_name(a): self.clean('test', a), a: self.attacked('test', a)}
@@ -293,7 +307,12 @@ def scores(self: Run,
     learned = dict(clean=self.clean('train', attack), y=self.labels('train', attack), **self.learned_from(attack, cell['seed']))
     classifier = forest(self.exp.trees, cell['seed'])
     detector = dict(mask=mask if labelled else union.expand_as(mask), with_label=labelled, classifier=classifier)
-    return self.stages(forest_scores, **learned, **detector, tested=tests).value
+    return self.stages(forest_scores, **learned, **detector, tested=tests)
+
+@patch
+def scores(self: Run, cell: dict, tested: tuple = ()) -> dict: # see `scored`
+    "`clean_name` of each attack, and each attack → (N,) scores; 'seconds' of training and scoring"
+    return self.scored(cell, tested).value
 
 # %% ../nbs/08_experiments.ipynb #ad94f6d5
 @patch
@@ -317,13 +336,13 @@ def judge(self: Run,
     return dict(cell, tested=name, **figures, units_per_class=counts, units_used=union, fallback_classes=fallback,
                 seconds=round(scores['seconds'].item(), 2))
 
-# %% ../nbs/08_experiments.ipynb #e78878de
+# %% ../nbs/08_experiments.ipynb #adb2d39b
 @patch
 def travel(self: Run, carry, folder, **arguments) -> dict: # 'attack split' → what `carry` gives
     "Call `pack_shards` or `unpack_shards` for the images of every attack"
     results = {}
     for a, s in product(self.exp.attacks, self.whole):
-        attack, settings = self.presets[a].make()
+        attack, settings = self.presets[s][a].make()
         settings |= dict(seed=self.exp.seed, shards=self.shards, folder=folder)
         results[f'{a} {s}'] = carry(self.model, self.images(s, a).value, attack, **settings, **arguments)
     return results
@@ -368,8 +387,9 @@ def unflatten(flat: dict) -> dict:
         at[last] = v
     return nested
 
-# %% ../nbs/08_experiments.ipynb #bffca7a4
+# %% ../nbs/08_experiments.ipynb #a2262a9c
 _ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
+_LATER = {'train_preset': None, 'clean_per_class': None} # settings that older records do not have, and what they stood for
 
 def _tuples(v): return tuple(map(_tuples, v)) if isinstance(v, list) else v # JSON has lists only
 
@@ -400,7 +420,7 @@ class Record:
     @property
     def key(self) -> str: # 8 hexadecimal digits
         "Names the record: its settings, and fingerprints of network and images"
-        settings = {k: v for k, v in self.fields['experiment'].items() if k not in _ELSEWHERE}
+        settings = {k: v for k, v in self.fields['experiment'].items() if k not in _ELSEWHERE and v != _LATER.get(k, ...)}
         return fingerprint(settings, self.fields['made_of'])[:8]
 
     @property

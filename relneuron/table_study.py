@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['cells_of', 'cells_only', 'confidence', 'paired', 'put_aside', 'class_scores', 'candidate', 'candidate_scores',
-           'candidates', 'own', 'identity', 'control', 'distances', 'gallery', 'look_alikes', 'overhead', 'table_study']
+           'candidates', 'own', 'identity', 'control', 'compared_sets', 'group_distances', 'distances', 'table_cell',
+           'gallery', 'nearest_classes', 'look_alikes', 'milliseconds', 'overhead', 'table_study']
 
-# %% ../nbs/08a_table_study.ipynb #8a420fa5
+# %% ../nbs/08a_table_study.ipynb #36f51822
 import time
 from itertools import combinations, product
 from tempfile import TemporaryDirectory
@@ -19,11 +20,12 @@ from .baselines import LogitMargin, MaximumSoftmax
 from .core import logits, progress, stage
 from .detection import RelevantNeuronDetector, forest
 from .distances import distance_groups, separation
-from .experiments import Run, cell, parts
+from .experiments import Run, cell, in_turn, parts, unflatten
 from .judging import detection_metrics, identity_control, mcnemar
 from .lasso import TOL, MuLasso, mu_lasso
 from .margin import RelevantMarginDetector, classifiers
 from .observations import Responses, observe
+from .selection import RelevantUnits
 
 # %% ../nbs/08a_table_study.ipynb #cce18e5f
 def cells_of(run: Run) -> dict: # name of the part → its cells with their figures
@@ -147,45 +149,71 @@ def control(run: Run) -> dict: # auroc, standard_error, passed
     det = RelevantNeuronDetector(run.model, min(e.mus), rectify=e.rectify, seed=e.seed, classifier=forest(e.trees, e.seed))
     return run.stages(identity, det, *images, e.seed).value
 
-# %% ../nbs/08a_table_study.ipynb #e05d9b5d
+# %% ../nbs/08a_table_study.ipynb #93383a7a
+def compared_sets(on_clean: RelevantUnits, on_attacked: RelevantUnits, alive, seed: int) -> dict: # name → mask, or None for all
+    "The sets of units whose distances Figures 2 and 3 show"
+    shared = on_clean & on_attacked
+    chosen = {'clean': on_clean, 'random as clean': on_clean.random_like(seed, alive),
+              'shared': shared, 'random as shared': shared.random_like(seed, alive)}
+    return {'all': None} | {name: s.mask for name, s in chosen.items()}
+
+@stage('tensors')
+def group_distances(clean, several, n, draw, y, mu, on_clean, on_attacked, seed, kept):
+    "'set/group' → a sample of the distances, 'separation/set/pair' → a probability"
+    seen, attacked, found = in_turn([clean], n, draw), in_turn(several, n, draw), {}
+    both = [RelevantUnits(masks[str(mu)], seen.units, mu) for masks in (on_clean, on_attacked)]
+    for name, mask in compared_sets(*both, seen.alive, seed).items():
+        groups = distance_groups(seen, attacked, y[seen.index], mask)
+        found |= {f'separation/{name}/{pair}': torch.tensor(p, dtype=torch.float64) for pair, p in separation(groups).items()}
+        for group, values in groups.items():
+            drawn = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))[:kept]
+            found[f'{name}/{group}'] = values[drawn].half()
+    return found
+
 def distances(
     run: Run,
     attack: str, # which attack
     n: int = 1500, # distances of each group to keep for the picture
 ) -> tuple: # (separations by unit set, distances by unit set and group)
     "Distances to the class centroids over all units, relevant, shared and random ones (Figures 2 and 3)"
-    clean, attacked, y = run.training(attack, run.exp.seed)
-    on_clean, on_attacked = run.selected(attack, run.exp.seed, min(run.exp.mus))
-    shared = on_clean & on_attacked
-    sets = {'all': None, 'clean': on_clean, 'random as clean': on_clean.random_like(run.exp.seed, clean.alive),
-            'shared': shared, 'random as shared': shared.random_like(run.exp.seed, clean.alive)}
-    groups = {k: distance_groups(clean, attacked, y, None if s is None else s.mask) for k, s in sets.items()}
-    def some(group): return {name: v[torch.randperm(len(v), generator=torch.Generator().manual_seed(0))[:n]].half() for name, v in group.items()}
-    return {k: separation(g) for k, g in groups.items()}, {k: some(g) for k, g in groups.items()}
+    seed, mu = run.exp.seed, min(run.exp.mus)
+    on_clean, on_attacked = run.selections(attack, seed)
+    learned = dict(clean=run.clean('train', attack), y=run.labels('train', attack), **run.learned_from(attack, seed))
+    samples = unflatten(run.stages(group_distances, **learned, mu=mu, on_clean=on_clean, on_attacked=on_attacked,
+                                   seed=seed, kept=n).value)
+    apart = samples.pop('separation')
+    return {name: {pair: p.item() for pair, p in pairs.items()} for name, pairs in apart.items()}, samples
 
-# %% ../nbs/08a_table_study.ipynb #4ff62ac9
-def _table_scores(run, attack): # of the attacked test images, by the paper's detector: shared units, with label, smallest mu
-    return run.scores(cell(attack, 'shared', min(run.exp.mus), True, run.exp.seed))[attack]
+# %% ../nbs/08a_table_study.ipynb #fc2bc47c
+def table_cell(run: Run, attack: str) -> dict: # a cell
+    "The paper's detector: shared units, with label, smallest mu"
+    return cell(attack, 'shared', min(run.exp.mus), True, run.exp.seed)
 
 def gallery(run: Run, attack: str, n: int = 8) -> dict: # 'first', 'caught', 'missed' → tensors
     "The first attacked test images, and the first that were caught and missed, with labels and scores (Figures 4 and 5)"
-    adv, scores = run.adversarials('test', attack).value, _table_scores(run, attack)
+    adv, scores = run.adversarials('test', attack).value, run.scores(table_cell(run, attack))[attack]
     def shown(i): return dict(x=adv.x[i].half(), x_adv=adv.x_adv[i].half(), y=adv.y[i], y_adv=adv.y_adv[i], score=scores[i])
     caught = scores > .5
     return dict(first=shown(torch.arange(len(scores))[:n]), caught=shown(caught.nonzero()[:n, 0]), missed=shown((~caught).nonzero()[:n, 0]))
 
-# %% ../nbs/08a_table_study.ipynb #d3294fe0
-def look_alikes(run: Run, attack: str, n: int = 500) -> dict: # shares, and numbers of images
-    "Is the nearest clean training image, in pixels, of the class an attacked image is taken for? For missed and for caught ones"
-    adv, train = run.adversarials('test', attack).value, run.images('train', attack).value
-    scores, found = _table_scores(run, attack), {}
-    for name, i in {'missed': (scores <= .5).nonzero()[:n, 0], 'caught': (scores > .5).nonzero()[:n, 0]}.items():
-        nearest = torch.cdist(adv.x_adv[i].flatten(1), train.x.flatten(1)).argmin(1) if len(i) else i
-        share = float((train.y[nearest] == adv.y_adv[i]).float().mean()) if len(i) else None
-        found |= {name: share, f'n_{name}': len(i)}
+# %% ../nbs/08a_table_study.ipynb #75658233
+@stage('json')
+def nearest_classes(attacked, train, scores, name, n):
+    "Of missed and of caught images: how often the nearest training image has the class they are taken for"
+    found = {}
+    for verdict, hits in (('missed', scores[name] <= .5), ('caught', scores[name] > .5)):
+        i = hits.nonzero()[:n, 0]
+        nearest = torch.cdist(attacked.x_adv[i].flatten(1), train.x.flatten(1)).argmin(1) if len(i) else i
+        share = float((train.y[nearest] == attacked.y_adv[i]).float().mean()) if len(i) else None
+        found |= {verdict: share, f'n_{verdict}': len(i)}
     return found
 
-# %% ../nbs/08a_table_study.ipynb #099a8b6c
+def look_alikes(run: Run, attack: str, n: int = 500) -> dict: # shares, and numbers of images
+    "Is the nearest clean training image, in pixels, of the class an attacked image is taken for? For missed and for caught ones"
+    scores = run.scored(table_cell(run, attack))
+    return run.stages(nearest_classes, run.adversarials('test', attack), run.images('train', attack), scores, attack, n).value
+
+# %% ../nbs/08a_table_study.ipynb #76aaa6ec
 def _best(work, n: int) -> float: # milliseconds an image, of three runs
     def seconds():
         begin = time.perf_counter()
@@ -193,15 +221,23 @@ def _best(work, n: int) -> float: # milliseconds an image, of three runs
         return time.perf_counter() - begin
     return min(seconds() for _ in range(3))/n*1e3
 
+@stage('json')
+def milliseconds(model, images, units, seen, clean, several, n, draw, y, mu, classifier, first):
+    "A forward pass, the same with the responses of all units, and the forest on top: milliseconds an image, in batches of 256"
+    x, few = images.x[:first], seen[:first]
+    det = RelevantNeuronDetector(mu=mu, classifier=classifier)
+    learned = in_turn([clean], n, draw)
+    det.fit_responses(learned, in_turn(several, n, draw), y[learned.index])
+    return dict(forward=_best(lambda: logits(model, x, show=False), len(x)),
+                with_responses=_best(lambda: observe(model, x, units, show=False), len(x)),
+                forest=_best(lambda: det.score_responses(few), len(x)))
+
 def overhead(run: Run, n: int = 1000) -> dict: # milliseconds an image, in batches of 256
     "The network's forward pass alone, with the responses of all units, and what features and forest take on top"
-    attack = run.exp.attacks[0]
-    x, seen = run.images('test', attack).value.x[:n], run.clean('test', attack).value[:n]
-    det = RelevantNeuronDetector(mu=min(run.exp.mus), seed=run.exp.seed, classifier=forest(run.exp.trees, run.exp.seed))
-    det.fit_responses(*run.training(attack, run.exp.seed))
-    return dict(forward=_best(lambda: logits(run.model, x, show=False), len(x)),
-                with_responses=_best(lambda: observe(run.model, x, run.units, show=False), len(x)),
-                forest=_best(lambda: det.score_responses(seen), len(x)))
+    attack, e = run.exp.attacks[0], run.exp
+    learned = dict(clean=run.clean('train', attack), y=run.labels('train', attack), **run.learned_from(attack, e.seed))
+    return run.stages(milliseconds, run.network, run.images('test', attack), run.units, run.clean('test', attack), **learned,
+                      mu=min(e.mus), classifier=forest(e.trees, e.seed), first=n).value
 
 # %% ../nbs/08a_table_study.ipynb #72b19882
 def table_study(run: Run) -> tuple: # (results, pictures)
