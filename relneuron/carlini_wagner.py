@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CarliniWagnerL2']
 
-# %% ../nbs/02c_carlini_wagner.ipynb #bf08ba54
+# %% ../nbs/02c_carlini_wagner.ipynb #4dbd6108
 from functools import partial
 
 import eagerpy as ep
@@ -13,7 +13,7 @@ import torch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import l2
 
-from .attacks import goal, sliced
+from .attacks import as_attacked, goal, sliced
 
 # %% ../nbs/02c_carlini_wagner.ipynb #473d5842
 def _margin(out, labels, targeted):
@@ -26,13 +26,13 @@ def _margin(out, labels, targeted):
 def _to_tanh(x): # the `w` of an image
     return (x*2 - 1).mul_(.999999).atanh_()
 
-# %% ../nbs/02c_carlini_wagner.ipynb #87343c39
+# %% ../nbs/02c_carlini_wagner.ipynb #9b8dfd77
 def _loss_and_gradient(model, targeted, confidence, w, clean, const, labels):
     "At the points `w` of tanh space → images, squared distances, margins, losses, and the losses' gradient in `w`"
     t = w.tanh()
     x = (t*.5 + .5).requires_grad_()
     with torch.enable_grad():
-        margin = _margin(model(x), labels, targeted)
+        margin = _margin(as_attacked(model)(x), labels, targeted)
         g, = torch.autograd.grad((const*(margin + confidence).clamp_min(0)).sum(), x)
     x, margin = x.detach(), margin.detach()
     change = x - clean

@@ -43,13 +43,14 @@ def _demo_attack(model, name, train, test):
     row = {k: found[k] for k in _COLUMNS} | dict(attack=name, clean_flagged_at_5=float(flagged))
     return row, attacked, det
 
-# %% ../nbs/09_cli.ipynb #aeebff16
+# %% ../nbs/09_cli.ipynb #8cab94f3
 def _demo_picture(shown, class_names, out): # shown: attack → (a few `Adversarials`, scores of the clean, scores of the attacked)
     "Clean, attacked, difference and score of a few images of each attack"
     import matplotlib.pyplot as plt
     import numpy as np
     import torch
     from relneuron.attacks import show_adversarials
+    from relneuron.core import atomic_write
     several = [adv for adv, _, _ in shown.values()]
     joined = {k: torch.cat([getattr(a, k) for a in several]) for k in ('x', 'x_adv', 'y', 'y_adv', 'index')}
     together = replace(several[0], **joined)
@@ -58,10 +59,17 @@ def _demo_picture(shown, class_names, out): # shown: attack → (a few `Adversar
     n = len(several[0])
     groups = '   |   '.join(f'{n} digits attacked by {a}' for a in shown)
     fig.suptitle(f'label: score (the share of trees that say "attacked")\n{groups}', fontsize=9)
-    fig.savefig(out, dpi=150)
+    atomic_write(out, lambda p: fig.savefig(p, dpi=150, format=_picture_format(out)))
     plt.close(fig)
 
-# %% ../nbs/09_cli.ipynb #4af6eaca
+def _picture_format(out) -> str: # 'png', 'pdf', ...
+    "`ValueError`, before anything is made, for a kind of picture that cannot be written"
+    from matplotlib.backend_bases import FigureCanvasBase
+    kind, known = Path(out).suffix[1:].lower() or 'png', FigureCanvasBase.get_supported_filetypes()
+    if kind in known: return kind
+    raise ValueError(f'out: expected a file that ends in {", ".join(known)}, got {out}')
+
+# %% ../nbs/09_cli.ipynb #ec6b8e16
 def demo(
     out = 'demo.png', # picture to write
     device = 'cpu', # where the network runs
@@ -69,9 +77,11 @@ def demo(
     say = print, # called with each line of text
 ) -> list: # one dict an attack
     "The whole pipeline on scikit-learn's digits: a table with controls, and a picture of clean, attacked, difference and score"
+    from relneuron.core import check_out
     from relneuron.data import load_data
     from relneuron.judging import identity_control
     from relneuron.models import accuracy, pretrained
+    _picture_format(check_out(out, 'out'))
     if not Path(out).absolute().parent.is_dir(): raise FileNotFoundError(f'out: no folder {Path(out).parent}')
     begin, model, rows, shown = time.perf_counter(), pretrained('lenet-digits', device), [], {}
     train, test = load_data('digits'), load_data('digits', 'test')
@@ -90,13 +100,18 @@ def demo(
     say(f'{out}: clean, attacked and their difference, with the score of each; {time.perf_counter() - begin:.0f} s')
     return rows
 
-# %% ../nbs/09_cli.ipynb #77ee32d7
+# %% ../nbs/09_cli.ipynb #8477b737
 def _loaded(detector, model, images, device):
-    "A saved detector with its network, and the test images of a data set"
-    from relneuron.data import load_data
+    "A saved detector with its network, and images as that network takes them: grey or in colour"
+    from torch import nn
+    from relneuron.data import load_images
     from relneuron.detection import load
     from relneuron.models import load_model
-    return load(detector, load_model(model, device)), load_data(images, 'test')
+    from safetensors import SafetensorError
+    try: net = load_model(model, device)
+    except SafetensorError as e: raise ValueError(f'model: {model} is no readable checkpoint: {e}') from e
+    first = next((m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d)), 3)
+    return load(detector, net), load_images(images, channels=1 if first == 1 else 3)[0]
 
 def detect(
     detector, # file written by `RelevantNeuronDetector.save`
@@ -107,13 +122,13 @@ def detect(
 ):
     "Print number, predicted class, score and verdict of every image as comma-separated values"
     from relneuron.observations import observe
-    det, data = _loaded(detector, model, images, device)
-    seen = observe(det.model, data.x, det.units_, det.batch_size)
+    det, x = _loaded(detector, model, images, device)
+    seen = observe(det.model, x, det.units_, det.batch_size)
     say('image,predicted,score,verdict')
     for i, (c, s) in enumerate(zip(seen.pred.tolist(), det.score_responses(seen))):
         say(f'{i},{c},{s:.4f},{"adversarial" if s > det.threshold_ else "clean"}')
 
-# %% ../nbs/09_cli.ipynb #1ba011fa
+# %% ../nbs/09_cli.ipynb #b8b2ec6f
 def inspect(
     detector, # file written by `RelevantNeuronDetector.save`
     images, # data set name, .npz file or image folder; see `load_data`
@@ -126,13 +141,17 @@ def inspect(
 ) -> list: # what `explain` says of the images
     "Write a page with the verdicts on a batch of images and the units behind them"
     if n < 1: raise ValueError(f'n: expected at least one image, got {n}')
+    from relneuron.core import check_out
+    from relneuron.data import CLASS_NAMES
     from relneuron.explanation import html_report
-    det, data = _loaded(detector, model, images, device)
-    found = html_report(det, data.x[:n], html, data.class_names, n_units)
-    say(f'{html}: {len(found)} of {len(data)} images, {sum(e["adversarial"] for e in found)} flagged')
+    check_out(html, 'html')
+    det, x = _loaded(detector, model, images, device)
+    names = CLASS_NAMES.get(getattr(det.model, 'config', {}).get('data')) # what the network was trained on, not where the images lie
+    found = html_report(det, x[:n], html, names, n_units)
+    say(f'{html}: {len(found)} of {len(x)} images, {sum(e["adversarial"] for e in found)} flagged')
     return found
 
-# %% ../nbs/09_cli.ipynb #fffe5a33
+# %% ../nbs/09_cli.ipynb #32552229
 def train(
     recipe, # a key of `RECIPES`
     path, # checkpoint to write
@@ -142,14 +161,15 @@ def train(
     say = print, # called with each line of text
 ):
     "Train a network from its recipe; stopped after any epoch, the same command goes on from there"
+    from relneuron.core import check_out
     from relneuron.training import train_recipe
-    state = Path(f'{path}.state')
+    state = Path(f'{check_out(path)}.state')
     net = train_recipe(recipe, path, device, resume=state, epochs=epochs, compile=compile)
     state.unlink()
     seconds = sum(r['seconds'] for r in net.config['records'])
     say(f'{path}: {recipe}, test accuracy {net.config["test_accuracy"]:.4f}, {seconds:.0f} s')
 
-# %% ../nbs/09_cli.ipynb #7ba6d327
+# %% ../nbs/09_cli.ipynb #1d92c589
 def run(
     exp, # `Experiment`
     out = 'runs', # folder for the record and the finished stages
@@ -160,7 +180,10 @@ def run(
     say = print, # called with each line of text
 ):
     "Run an experiment and print its table, or move its attacked images between machines"
+    from relneuron.core import check_out
     from relneuron.experiments import Run, run_experiment
+    for name, folder in dict(out=out, pack=pack).items():
+        if folder: check_out(Path(folder)/'file', name)
     if unpack and not Path(unpack).is_dir(): raise FileNotFoundError(f'unpack: no folder {unpack}')
     if pack or unpack: made = Run(exp, Path(out)/'cache', device, batch_size=batch_size)
     if unpack:
@@ -258,7 +281,7 @@ COMMANDS = {
     'train': Command('train one of our networks; can be stopped and started again', _train_options, _call_train),
 }
 
-# %% ../nbs/09_cli.ipynb #54f5da4a
+# %% ../nbs/09_cli.ipynb #83e80ebc
 def parser(argv: list) -> argparse.ArgumentParser:
     "The command's arguments; only the command that is called has its options"
     p = argparse.ArgumentParser('relneuron', description='Detect adversarial attacks from the state of a few relevant neurons.')
@@ -277,9 +300,13 @@ def main(
     argv = sys.argv[1:] if argv is None else argv
     options = parser(argv).parse_args(argv)
     import torch
+    from safetensors import SafetensorError
+    from relneuron.core import check_device
     options.device = options.device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    try: COMMANDS[options.command].call(options)
-    except (ValueError, TypeError, OSError) as e:
-        print(f'relneuron: {e}', file=sys.stderr)
+    try:
+        check_device(options.device)
+        COMMANDS[options.command].call(options)
+    except (ValueError, TypeError, OSError, SafetensorError) as e:
+        print('relneuron:', ' '.join(str(e).split()), file=sys.stderr) # one line
         return 2
     return 0

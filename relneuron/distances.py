@@ -6,33 +6,37 @@
 __all__ = ['GROUPS', 'class_centroids', 'centroid_distances', 'distance_groups', 'probability_smaller', 'separation',
            'show_distances']
 
-# %% ../nbs/03a_distances.ipynb #7cc32f13
+# %% ../nbs/03a_distances.ipynb #5821bc3a
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .core import check_labels
+from .checks import check_labels, listed
 from .observations import Responses, check_responses
 
-# %% ../nbs/03a_distances.ipynb #b98c2248
+# %% ../nbs/03a_distances.ipynb #69922c85
+def _finite(responses, name='responses'):
+    "`ValueError` for responses that are not finite: no centroid and no distance could be"
+    bad = (~check_responses(responses, name).r.isfinite().all(1)).nonzero()[:, 0].tolist()
+    if bad: raise ValueError(f'{name}: expected finite responses, got NaN for image {listed(bad)}: leave them out')
+    return responses
+
 def class_centroids(
     responses: Responses, # of N images to m units
     y = None, # (N,) class numbers; the network's own without it
-) -> Tensor: # (C, m)
+) -> Tensor: # (C, m); NaN where a class has no image
     "Mean response of each class (paper §3)"
-    n_classes = check_responses(responses).n_classes
+    n_classes = _finite(responses).n_classes
     y = responses.pred if y is None else check_labels(y, len(responses), n_classes)
     n = torch.bincount(y, minlength=n_classes)
-    if (n == 0).any():
-        raise ValueError(f'y: expected images of every class, got none of class {(n == 0).nonzero()[:, 0].tolist()}')
     return torch.zeros(n_classes, responses.r.shape[1]).index_add_(0, y, responses.r)/n[:, None]
 
-# %% ../nbs/03a_distances.ipynb #a472526d
+# %% ../nbs/03a_distances.ipynb #d2db35d6
 def centroid_distances(
     responses: Responses, # of N images to m units
     centroids: Tensor, # (C, m), from `class_centroids`
     mask: Tensor = None, # (C, m) bool: the units that count for each class's centroid; all without it
-) -> Tensor: # (N, C); NaN where a class has no units
+) -> Tensor: # (N, C); NaN where a class has no units or no centroid
     "Euclidean distance of each image to each class's centroid"
     r = check_responses(responses).r
     if r.shape[1:] != centroids.shape[1:]:
@@ -43,11 +47,11 @@ def centroid_distances(
     columns = [(r[:, m] - c[m]).norm(dim=1) for c, m in zip(centroids, mask)]
     return torch.stack(columns, 1).masked_fill(~mask.any(1), torch.nan)
 
-# %% ../nbs/03a_distances.ipynb #affd6163
+# %% ../nbs/03a_distances.ipynb #16c50baf
 GROUPS = ('Original class', 'Same class Adversarial', 'Other Classes Clean', 'Other Classes Adversarial')
 
 def _own_and_others(responses, y, centroids, mask):
-    "Distances to the centroid of each image's class, and those to all others; without classes that have no units"
+    "Distances to the centroid of each image's class, and those to all others; without NaN"
     d = centroid_distances(responses, centroids, mask)
     own = F.one_hot(y, len(centroids)).bool()
     return [v[~v.isnan()] for v in (d[own], d[~own])]
@@ -62,15 +66,16 @@ def distance_groups(
     centroids = class_centroids(clean, y)
     y = clean.pred if y is None else check_labels(y, len(clean))
     own, other = _own_and_others(clean, y, centroids, mask)
-    same, other_attacked = _own_and_others(check_responses(attacked, 'attacked'), attacked.pred, centroids, mask)
+    same, other_attacked = _own_and_others(_finite(attacked, 'attacked'), attacked.pred, centroids, mask)
     return dict(zip(GROUPS, (own, same, other, other_attacked)))
 
-# %% ../nbs/03a_distances.ipynb #ce97f931
+# %% ../nbs/03a_distances.ipynb #3b1de20d
 def probability_smaller(
     a: Tensor, # (N,) values
     b: Tensor, # (M,) values
-) -> float: # from 0 to 1
+) -> float: # from 0 to 1; NaN where one of them is empty
     "Probability that a value of `a` is smaller than one of `b`; ties count half"
+    if not len(a) or not len(b): return torch.nan
     b = b.sort().values
     not_smaller = torch.searchsorted(b, a) + torch.searchsorted(b, a, right=True) # values of b below a, and up to a
     return 1 - not_smaller.double().mean().item()/(2*len(b))

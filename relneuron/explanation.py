@@ -6,19 +6,21 @@
 __all__ = ['SMALLEST_STD', 'PAGE', 'deviations', 'class_pushes', 'explain_responses', 'explain', 'draw_deviations',
            'draw_explanation', 'show_explanation', 'html_report']
 
-# %% ../nbs/07a_explanation.ipynb #bfa03cf9
+# %% ../nbs/07a_explanation.ipynb #8f4eb120
 import base64
 import html
 import io
+import math
 
 import torch
 from fastcore.basics import patch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .core import atomic_write, check_images, progress
+from .checks import check_images, progress
+from .core import atomic_write
 from .detection import RelevantNeuronDetector
-from .inspection import class_name, draw_image, draw_map, set_cam, unit_cam, unit_label
+from .inspection import class_name, draw_image, draw_map, names_of, set_cam, unit_cam, unit_label
 from .observations import Responses, Unit, observe
 
 # %% ../nbs/07a_explanation.ipynb #8ccd44f9
@@ -45,7 +47,7 @@ def class_pushes(
     moved = r - mean[c]
     return way @ moved, way*moved
 
-# %% ../nbs/07a_explanation.ipynb #608da42c
+# %% ../nbs/07a_explanation.ipynb #d1df3617
 def _about_unit(det, number, c, r, deviation, share):
     "What is said of one unit: plain values"
     unit = det.units_[number]
@@ -53,14 +55,21 @@ def _about_unit(det, number, c, r, deviation, share):
                 clean_mean=float(det.profile_[0][c, number]), deviations=float(deviation[number]),
                 speaks_for=int(share[:, number].argmax()), push=float(share[:, number].max()))
 
+def _about_nothing(det, score):
+    "The dictionary of an image for which the network gives NaN: it has no class, and nothing can be said of units"
+    return dict(predicted=None, score=score, adversarial=True, threshold=float(det.threshold_), n_relevant=0,
+                towards=None, push=[], units=[])
+
 def _about_image(det, c, score, r, n):
     "The dictionary of one image, taken for class `c`, from its responses"
+    if math.isnan(score): return _about_nothing(det, score)
     mean, std = det.profile_
+    r = torch.where(r.isfinite(), r, mean[c]) # the detector does not read these, or there were no score
     off = deviations(r, mean[c], std[c])*det.relevant_.mask[c]
     push, share = class_pushes(r, mean, c, det.relevant_.union)
     others = push.index_fill(0, torch.tensor(c), -torch.inf)
     furthest = [u for u in off.abs().argsort(descending=True)[:n].tolist() if off[u] != 0]
-    return dict(predicted=c, score=score, adversarial=score > det.threshold_, threshold=det.threshold_,
+    return dict(predicted=c, score=score, adversarial=bool(score > det.threshold_), threshold=float(det.threshold_),
                 n_relevant=int(det.relevant_.counts[c]), towards=int(others.argmax()), push=push.tolist(),
                 units=[_about_unit(det, u, c, r, off, share) for u in furthest])
 
@@ -74,7 +83,7 @@ def explain_responses(
     scores = det.score_responses(responses).tolist()
     return [_about_image(det, c, s, r, n) for c, s, r in zip(responses.pred.tolist(), scores, responses.r)]
 
-# %% ../nbs/07a_explanation.ipynb #918f9276
+# %% ../nbs/07a_explanation.ipynb #80bbefb8
 def explain(
     det: RelevantNeuronDetector, # fitted, with its model
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
@@ -89,8 +98,8 @@ def explain(
 
 def _maps(e, det, image):
     "The maps of the units that are named and of all relevant ones"
-    numbers = [u['unit'] for u in e['units']]
-    every = set_cam(det.model, image, {'all': det.relevant_}, show=False)['all'][0]
+    numbers, every = [u['unit'] for u in e['units']], torch.zeros(image.shape[2:])
+    if e['predicted'] is not None: every = set_cam(det.model, image, {'all': det.relevant_}, show=False)['all'][0]
     if not numbers: return dict(maps=torch.zeros(0, *every.shape), map=every)
     return dict(maps=unit_cam(det.model, image, numbers, units=det.units_, show=False)[0], map=every)
 
@@ -123,7 +132,7 @@ def draw_deviations(
     together = class_name(e['towards'], class_names)
     ax.set_title(f'unit → class it speaks for\nall units together: {together}', fontsize=8)
 
-# %% ../nbs/07a_explanation.ipynb #7bf3126a
+# %% ../nbs/07a_explanation.ipynb #8ff3d670
 def draw_explanation(
     e: dict, # from `explain` with `maps=True`
     image: Tensor, # (C, H, W) the image it is about
@@ -132,6 +141,7 @@ def draw_explanation(
 ): # the matplotlib figure
     "One verdict and the units behind it, in one figure"
     import matplotlib.pyplot as plt
+    class_names = names_of(class_names, len(e['push']))
     fig = plt.figure(figsize=(8, 4.4), dpi=150, layout='constrained')
     top, bottom = fig.subfigures(2, 1, height_ratios=(1.4, 1))
     picture, together, bars = top.subplots(1, 3, width_ratios=(1, 1, 1.8))
@@ -233,19 +243,20 @@ def _summary(found, det):
             'Red in a map raises the logit of the predicted class, blue lowers it. '
             'A unit speaks for the class towards whose mean its deviation goes furthest.')
 
-# %% ../nbs/07a_explanation.ipynb #86a47c4d
+# %% ../nbs/07a_explanation.ipynb #7a41b656
 def html_report(
     det: RelevantNeuronDetector, # fitted, with its model
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
     path, # file to write
-    class_names = None, # names of the classes
+    class_names = None, # a name for each of the network's classes; numbers are shown where there are more or fewer
     n: int = 6, # units an image
     title: str = 'relneuron: verdicts and the units behind them', # of the page
     show: bool = None, # progress bar
 ) -> list: # what `explain` says of the images
     "Write one self-contained HTML page about a batch of images; the most suspicious first"
-    found = explain(det, x, n)
-    order = sorted(range(len(x)), key=lambda i: -found[i]['score'])
+    found, class_names = explain(det, x, n), names_of(class_names, det.n_classes_)
+    rank = [math.inf if math.isnan(e['score']) else e['score'] for e in found]
+    order = sorted(range(len(x)), key=lambda i: -rank[i])
     order = progress(order, desc='report', show=show)
     sections = [_section(i, found[i], det, x[i:i + 1], class_names, n) for i in order]
     page = PAGE.format(title=html.escape(title), summary=html.escape(_summary(found, det)), body='\n'.join(sections))

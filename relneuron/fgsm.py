@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['sign_direction', 'first_flip', 'FGSMSearch']
 
-# %% ../nbs/02a_fgsm.ipynb #332d10c7
+# %% ../nbs/02a_fgsm.ipynb #330b6335
 import eagerpy as ep
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import linf
 from torch import Tensor, nn
 
-from .attacks import goal, is_adversarial, loss_gradient
+from .attacks import as_attacked, goal, is_adversarial, loss_gradient
 
 # %% ../nbs/02a_fgsm.ipynb #1fe6f1a4
 def sign_direction(
@@ -33,7 +33,7 @@ def _moved(x, d, eps): # `eps` (N,): how far each image goes
 def _epsilon_at(eps, at): # the `at`-th epsilon of each row, 0 past the end
     return F.pad(eps, (0, 1)).gather(1, at[:, None])[:, 0]
 
-# %% ../nbs/02a_fgsm.ipynb #0a77b64f
+# %% ../nbs/02a_fgsm.ipynb #76fd9d34
 @torch.no_grad()
 def first_flip(
     model: nn.Module, # classifier of images in [0, 1], or a foolbox model
@@ -49,7 +49,7 @@ def first_flip(
     while tried < k and len(left):
         m = min(max(1, n//len(left)), k - tried) # epsilons an image in this pass
         rows = left.repeat_interleave(m)
-        out = model(_moved(x[rows], d[rows], eps[left, tried:tried + m].reshape(-1)))
+        out = as_attacked(model)(_moved(x[rows], d[rows], eps[left, tried:tried + m].reshape(-1)))
         hit = is_adversarial(out, labels[rows], targeted).view(-1, m)
         done = hit.any(1)
         found[left[done]] = tried + hit[done].int().argmax(1)

@@ -4,23 +4,25 @@
 
 # %% auto #0
 __all__ = ['SIGNS', 'MAP_COLOURS', 'keep_outputs', 'output_gradients', 'convolution_maps', 'linear_maps', 'unit_maps', 'unit_cam',
-           'weighted_mean', 'set_cam', 'draw_image', 'draw_map', 'unit_label', 'class_name', 'show_units', 'show_sets',
-           'ssim', 'map_distances', 'map_changes', 'with_random', 'compare_changes']
+           'weighted_mean', 'set_cam', 'draw_image', 'draw_map', 'unit_label', 'class_name', 'names_of', 'show_units',
+           'show_sets', 'ssim', 'map_distances', 'map_changes', 'with_random', 'compare_changes']
 
-# %% ../nbs/07_inspection.ipynb #8872a4c9
+# %% ../nbs/07_inspection.ipynb #476fbf59
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attacks import Adversarials
-from .core import as_input, check_images, check_labels, check_model, eager, frozen, logits, plain, progress
+from .checks import check_images, check_labels, progress
+from .core import as_input, check_model, eager, frozen, logits, plain
 from .detection import RelevantNeuronDetector
 from .judging import paired_wilcoxon
-from .observations import Unit, Units, find_units, hooked, layers_of
+from .layers import hooked, layers_of
+from .observations import Unit, Units, find_units
 from .selection import RelevantUnits, four_sets
 
-# %% ../nbs/07_inspection.ipynb #6960dbd3
+# %% ../nbs/07_inspection.ipynb #dabf9a5a
 def keep_outputs(
     model: nn.Module, # any torch model
     x: Tensor, # (n, C, H, W) images
@@ -32,7 +34,7 @@ def keep_outputs(
         kept.setdefault(layer, []).append(out)
         return out.clone() # takes the output's place
     with eager(model), frozen(model), torch.enable_grad(), hooked({l: modules[l] for l in layers}, seen):
-        out = plain(model)(as_input(model, x).detach().clone().requires_grad_())
+        out = plain(model)(as_input(model, x.detach()).requires_grad_().clone()) # a copy, which may be changed in place
     if not out.requires_grad: raise ValueError('model: expected an output with a gradient with respect to the image')
     return out, kept
 
@@ -49,7 +51,7 @@ def output_gradients(
     grads = iter(torch.autograd.grad(y, flat, retain_graph=True, materialize_grads=True))
     return {layer: [next(grads) for _ in outputs] for layer, outputs in kept.items()}
 
-# %% ../nbs/07_inspection.ipynb #7bb4a402
+# %% ../nbs/07_inspection.ipynb #05078571
 def convolution_maps(
     A: Tensor, # (n, channels, h, w) output of a convolution
     gradient: Tensor, # (n, channels, h, w) of the class's logit with respect to it
@@ -58,6 +60,11 @@ def convolution_maps(
     "GradCAM of single channels before its ReLU: mean gradient times channel (paper §5.3)"
     weights = gradient[:, channels].float().mean((2, 3), keepdim=True)
     return weights*A[:, channels].detach()
+
+def _one_an_image(A, n, layer):
+    "`ValueError` unless a convolution gave each of n images its channels: parts and copies have no place in the image"
+    if A.ndim == 4 and len(A) == n: return A
+    raise ValueError(f'numbers: {layer} has no maps, it gave {tuple(A.shape)} for {n} images, not (n, channels, h, w)')
 
 # %% ../nbs/07_inspection.ipynb #202edf1f
 def linear_maps(
@@ -76,7 +83,7 @@ def linear_maps(
         maps.append(torch.einsum('knc,nchw->nkhw', G.mean((-2, -1)), A.detach()))
     return torch.cat(maps, 1)
 
-# %% ../nbs/07_inspection.ipynb #973b4570
+# %% ../nbs/07_inspection.ipynb #cf35116d
 def _by_layer(numbers, units):
     "Layer → positions in `numbers`, and the channels these have in the layer"
     groups = {}
@@ -86,14 +93,14 @@ def _by_layer(numbers, units):
         channels.append(unit.channel)
     return groups
 
-def _last_convolution(kept, modules, layer):
-    "What the last convolution before a fully-connected layer gave"
+def _last_convolution(kept, modules, layer, n):
+    "What the last convolution before a fully-connected layer gave for n images"
     ran = list(kept)
     before = [l for l in ran[:ran.index(layer)] if not isinstance(modules[l], nn.Linear)]
     if not before: raise ValueError(f'numbers: no convolution runs before the fully-connected layer {layer}')
-    return kept[before[-1]][-1]
+    return _one_an_image(kept[before[-1]][-1], n, before[-1])
 
-# %% ../nbs/07_inspection.ipynb #5b4c23e7
+# %% ../nbs/07_inspection.ipynb #f533bcc6
 def unit_maps(
     model: nn.Module, # classifier of images in [0, 1]
     x: Tensor, # (n, C, H, W) images, all at once
@@ -113,8 +120,8 @@ def unit_maps(
     maps = torch.zeros(len(x), len(numbers), *size, device=out.device)
     for layer, (positions, channels) in groups.items():
         for A, gradient in zip(kept[layer], gradients[layer]): # once for each time the layer ran
-            if layer in linear: m = linear_maps(A, gradient, channels, _last_convolution(kept, modules, layer))
-            else: m = convolution_maps(A, gradient, channels)
+            if layer in linear: m = linear_maps(A, gradient, channels, _last_convolution(kept, modules, layer, len(x)))
+            else: m = convolution_maps(_one_an_image(A, len(x), layer), gradient, channels)
             maps[:, positions] += F.interpolate(m.float(), size, mode='bilinear', align_corners=False)
     return maps
 
@@ -256,7 +263,7 @@ def draw_map(
     ax.set(xticks=[], yticks=[])
     return ax.imshow(m/top, cmap=MAP_COLOURS, vmin=-1, vmax=1)
 
-# %% ../nbs/07_inspection.ipynb #62d6138b
+# %% ../nbs/07_inspection.ipynb #45b2d665
 def unit_label(
     unit: Unit, # from `Units`
     width: int = 16, # characters a line
@@ -269,11 +276,19 @@ def unit_label(
     return '\n'.join([f'unit {unit.number}', *lines[-2:]])
 
 def class_name(
-    c: int, # class number
+    c: int, # class number; None: of no class
     class_names = None, # strings
 ) -> str:
-    "The class's name, or its number where there is none: a folder of images need not show every class"
+    "The class's name, or its number where there is none"
+    if c is None: return 'no class'
     return str(class_names[c] if class_names is not None and c < len(class_names) else c)
+
+def names_of(
+    class_names, # strings, or None
+    n_classes: int, # that the network knows
+): # the names, or None where they are not those of the network's classes
+    "Names where there is one for each class: those of a folder that does not show every class would be wrong"
+    return class_names if class_names is not None and len(class_names) == n_classes else None
 
 # %% ../nbs/07_inspection.ipynb #731555ec
 def _unit_titles(numbers, units, relevant, classes):
@@ -312,7 +327,7 @@ def _row_names(classes, class_names):
     "Labels of the rows: what the image and its attacked version are taken for"
     return [f'{k}\n{class_name(c, class_names)}' for k, c in zip(('clean', 'attacked'), classes)]
 
-# %% ../nbs/07_inspection.ipynb #b2db7ac3
+# %% ../nbs/07_inspection.ipynb #36b63e51
 def show_units(
     model: nn.Module, # classifier of images in [0, 1]
     x: Tensor, # (1, C, H, W) one clean image
@@ -325,7 +340,8 @@ def show_units(
     "What single units see on an image and on its attacked version, each for its own predicted class (paper Figure 6)"
     _check_pair(x, x_adv)
     units = find_units(model, x) if relevant is None else relevant.units
-    numbers, classes = _numbers(numbers, units), logits(model, torch.cat([x, x_adv])).argmax(1).tolist()
+    numbers, out = _numbers(numbers, units), logits(model, torch.cat([x, x_adv]))
+    classes, class_names = out.argmax(1).tolist(), names_of(class_names, out.shape[1])
     maps = [unit_cam(model, image, numbers, units=units, sign=sign)[0] for image in (x, x_adv)]
     rows = [*_row_names(classes, class_names), 'difference']
     titles = _unit_titles(numbers, units, relevant, classes)
@@ -335,7 +351,7 @@ def show_units(
     axs[2, 0].set_ylabel('difference', fontsize=8)
     return fig
 
-# %% ../nbs/07_inspection.ipynb #8b218e1c
+# %% ../nbs/07_inspection.ipynb #bcbd8256
 def show_sets(
     model: nn.Module, # classifier of images in [0, 1]
     x: Tensor, # (1, C, H, W) one clean image
@@ -347,7 +363,8 @@ def show_sets(
     "What the sets of units of the clean image's class see on it and on its attacked version (paper Figure 7)"
     _check_pair(x, x_adv)
     sets, both = _as_sets(relevant), torch.cat([x, x_adv])
-    classes = logits(model, both).argmax(1).tolist()
+    out = logits(model, both)
+    classes, class_names = out.argmax(1).tolist(), names_of(class_names, out.shape[1])
     maps = set_cam(model, both, sets, of_class=classes[0], sign=sign)
     titles = [f'{name}\n{int(s.counts[classes[0]])} units' for name, s in sets.items()]
     return _map_grid(_row_names(classes, class_names), both, list(zip(*maps.values())), titles)[0]

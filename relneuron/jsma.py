@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['JSMA']
 
-# %% ../nbs/02b_jsma.ipynb #0e6ff05f
+# %% ../nbs/02b_jsma.ipynb #1105ae36
 from functools import partial
 
 import eagerpy as ep
@@ -13,7 +13,7 @@ import torch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import l0
 
-from .attacks import goal, is_adversarial, loss_gradient, sliced
+from .attacks import as_attacked, goal, is_adversarial, loss_gradient, sliced
 from .fgsm import first_flip
 
 # %% ../nbs/02b_jsma.ipynb #b626f157
@@ -55,12 +55,12 @@ def _top_two(a, domain):
     v, at = torch.where(domain, a, -torch.inf).topk(2, dim=1)
     return at, v.sum(1) > 0
 
-# %% ../nbs/02b_jsma.ipynb #86e4ee2d
+# %% ../nbs/02b_jsma.ipynb #85f7c916
 def _pair_saliency(model, x, target, logits):
     "Logits, and the gradients of the target's output and of the sum of the others → (N, C), (N, d), (N, d)"
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        out = model(x)
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.detach().clone().requires_grad_()
+        out = as_attacked(model)(x)
         z = out if logits else out.softmax(1)
         a, = torch.autograd.grad(z.gather(1, target[:, None]).sum(), x, retain_graph=logits)
         b = torch.autograd.grad(z.sum(), x)[0] - a if logits else -a # probabilities sum to 1
@@ -72,7 +72,7 @@ def _single_saliency(model, x, target):
     out, g = loss_gradient(model, x, target)
     return out, -g.flatten(1), None
 
-# %% ../nbs/02b_jsma.ipynb #bde65410
+# %% ../nbs/02b_jsma.ipynb #8bc1f23d
 def _gradient_target(model, x, labels):
     "Class in which a walk along the normalised gradient ends; where it does not leave the true one, the runner-up"
     out, g = loss_gradient(model, x, labels)
@@ -80,7 +80,7 @@ def _gradient_target(model, x, labels):
     eps = torch.linspace(0, 1, 201, device=x.device)[1:]
     at = first_flip(model, x, g, eps.expand(len(x), -1), labels, False)
     length = torch.cat([eps, eps.new_zeros(1)])[at].view(-1, 1, 1, 1) # 0 where nothing flips
-    end = model((x + length*g).clamp(0, 1)).argmax(1)
+    end = as_attacked(model)((x + length*g).clamp(0, 1)).argmax(1)
     return torch.where(end != labels, end, out.scatter(1, labels[:, None], -torch.inf).argmax(1))
 
 # %% ../nbs/02b_jsma.ipynb #3d88cdaf

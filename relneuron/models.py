@@ -6,7 +6,7 @@
 __all__ = ['MODELS', 'LeNet', 'CarliniNet', 'Normalized', 'densenet', 'build', 'accuracy', 'save_checkpoint', 'load_checkpoint',
            'densenet_bc_name', 'import_densenet_bc', 'pretrained', 'load_model']
 
-# %% ../nbs/01_models.ipynb #8d57cdef
+# %% ../nbs/01_models.ipynb #61acf75d
 import json
 import re
 from importlib import resources
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .core import atomic_write, logits
+from .core import atomic_write, logits, undecided
 from .data import ImageSet
 
 # %% ../nbs/01_models.ipynb #62cf8d2b
@@ -109,14 +109,15 @@ def build(
     if name not in MODELS: raise ValueError(f'name: unknown network {name!r}; known: {", ".join(MODELS)}')
     return MODELS[name](**kw)
 
-# %% ../nbs/01_models.ipynb #f7b8a532
+# %% ../nbs/01_models.ipynb #6e568e0d
 def accuracy(
     model: nn.Module, # classifier of images in [0, 1]
     data: ImageSet, # images and labels
     batch_size: int = 256, # images at a time
 ) -> float: # share of images with the right class, in [0, 1]
     "Share of images that the model classifies as labelled"
-    return (logits(model, data.x, batch_size).argmax(1) == data.y).float().mean().item()
+    out = logits(model, data.x, batch_size)
+    return ((out.argmax(1) == data.y) & ~undecided(out)).float().mean().item()
 
 # %% ../nbs/01_models.ipynb #4c5098bd
 def save_checkpoint(
@@ -131,17 +132,18 @@ def save_checkpoint(
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     atomic_write(path, lambda p: save_file(tensors, p, metadata={'relneuron': config}))
 
-# %% ../nbs/01_models.ipynb #7ec04b0b
+# %% ../nbs/01_models.ipynb #4c80e055
 def load_checkpoint(
     path, # a file written by `save_checkpoint`
     device = 'cpu', # where the network goes
 ) -> nn.Module: # in evaluation mode; its `config` is what was saved beside the weights
     "The network of a checkpoint"
     if not Path(path).is_file(): raise FileNotFoundError(f'path: no checkpoint {path}')
-    with safe_open(path, 'pt') as f:
-        metadata = f.metadata() or {}
-        if 'relneuron' not in metadata: raise ValueError(f'path: {path} was not written by save_checkpoint')
-        tensors = {k: f.get_tensor(k) for k in f.keys()}
+    try:
+        with safe_open(path, 'pt') as f:
+            metadata, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
+    except SafetensorError as e: raise ValueError(f'path: {path} is damaged or no checkpoint: {e}') from None
+    if 'relneuron' not in metadata: raise ValueError(f'path: {path} was not written by save_checkpoint')
     config = json.loads(metadata['relneuron'])
     model = build(config['name'], **config['args'])
     model.load_state_dict(tensors)

@@ -5,18 +5,18 @@
 # %% auto #0
 __all__ = ['KeyedTensors', 'attack_keys', 'Shards']
 
-# %% ../nbs/01b_shards.ipynb #0ea185a7
+# %% ../nbs/01b_shards.ipynb #ce47d044
 from pathlib import Path
 
 import torch
 from fastcore.basics import patch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .core import atomic_write, fingerprint, image_hashes, plain
 
-# %% ../nbs/01b_shards.ipynb #e5faff1d
+# %% ../nbs/01b_shards.ipynb #3f48180b
 class KeyedTensors:
     "Rows of tensors in a folder of files, each found by its key; several processes may use one folder at once"
     def __init__(self,
@@ -29,7 +29,9 @@ class KeyedTensors:
     def scan(self):
         "Take note of the files that came since the last look"
         for path in sorted(set(self.folder.glob(f'{self.prefix}*.safetensors')) - self.seen):
-            with safe_open(path, 'pt') as f: keys = f.get_tensor('key').tolist()
+            try:
+                with safe_open(path, 'pt') as f: keys = f.get_tensor('key').tolist()
+            except SafetensorError as e: raise ValueError(f'{path}: no readable file of tensors, delete it: {e}') from e
             for row, key in enumerate(keys): self.places.setdefault(tuple(key), (path, row))
             self.seen.add(path)
 
