@@ -5,21 +5,18 @@
 # %% auto #0
 __all__ = ['MaximumSoftmax', 'LogitMargin']
 
-# %% ../nbs/06_baselines.ipynb #fae274f7
+# %% ../nbs/06_baselines.ipynb #fc4ed516
 import torch
 from torch import Tensor
 
-from .core import as_input, batches, check_model, frozen
-from .detection import Detector
+from .contract import Detector, check_scores
+from .core import batches, frozen, outputs_of
 
-# %% ../nbs/06_baselines.ipynb #0ece4937
+# %% ../nbs/06_baselines.ipynb #b1a5e003
+@torch.no_grad()
 def _outputs(model, x, batch_size) -> Tensor: # (N, C) logits, on the CPU
-    "`logits` of a tensor or a loader; the model is tried once, on the first batch"
-    outs = []
-    with frozen(model):
-        for batch in batches(x, batch_size)[0]:
-            if not outs: check_model(model, batch)
-            outs.append(model(as_input(model, batch)).float().cpu())
+    "`logits` of a tensor or a loader, without a first image that tries the model"
+    with frozen(model): outs = [outputs_of(model, batch).cpu() for batch in batches(x, batch_size)[0]]
     if not outs: raise ValueError('x: expected at least one image')
     return torch.cat(outs)
 
@@ -27,15 +24,17 @@ class _Confidence(Detector):
     "A detector that reads the logits alone and learns nothing"
     def _of_logits(self, out): raise NotImplementedError # (N, C) logits → (N,) scores
     def learn(self, clean, attacked, y): pass
-    def score(self, responses): return self._of_logits(responses.logits).numpy()
+    def score(self, responses): return self._scores(responses.logits)
+    def _scores(self, out): # NaN where a logit is not finite
+        return self._of_logits(out).masked_fill(~out.isfinite().all(1), torch.nan).numpy()
 
     def fit(self, x, x_adv=None, y=None): # neither x_adv nor y is looked at
         self.check_network()
         return self.remember(x)
-    def score_samples(self, x):
+    def score_samples(self, x, on_error='warn'):
         self.check_fitted()
         self.check_network()
-        return self._of_logits(_outputs(self.model, x, self.batch_size)).numpy()
+        return check_scores(self._scores(_outputs(self.model, x, self.batch_size)), on_error=on_error)
 
 class MaximumSoftmax(_Confidence):
     "1 minus the largest softmax probability (Hendrycks and Gimpel 2017)"

@@ -5,10 +5,14 @@
 # %% auto #0
 __all__ = ['write_detector', 'read_detector']
 
-# %% ../nbs/04a_files.ipynb #b07e7b8e
+# %% ../nbs/04a_files.ipynb #9eb22d28
+import hashlib
 import importlib.util
+import io
 import json
+import os
 import zipfile
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -20,9 +24,9 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from . import __version__
-from .core import atomic_write
+from .core import atomic_write, listed
 
-# %% ../nbs/04a_files.ipynb #9446347c
+# %% ../nbs/04a_files.ipynb #1dd7824b
 def _name(kind: type) -> str: return f'{kind.__module__}:{kind.__qualname__}'
 
 def _from_relneuron(name: str) -> type:
@@ -32,32 +36,42 @@ def _from_relneuron(name: str) -> type:
         found = getattr(importlib.import_module(module), name.split(':')[-1], None)
     if isinstance(found, type) and _name(found) == name:
         if issubclass(found, BaseEstimator) or is_dataclass(found): return found
-    raise ValueError(f'path: unknown type {name!r}; expected one of relneuron')
+    raise _Refused(f'unknown type {name!r}; expected one of relneuron')
 
-# %% ../nbs/04a_files.ipynb #93201aa3
+class _Refused(ValueError): "What is wrong with a file; who reads it adds the file's name"
+
+# %% ../nbs/04a_files.ipynb #e9080cd1
 class _Parts:
     "Tensors and estimators that lie aside, each under its name"
     def __init__(self, tensors=None, estimators=None): self.tensors, self.estimators = tensors or {}, estimators or {}
 
+    def aside(self, v, name):
+        "A tensor or an array of numbers, put aside"
+        try: t = torch.from_numpy(np.array(v)) if isinstance(v, np.ndarray) else v.detach()
+        except TypeError as e: raise TypeError(f'{name}: an array of {v.dtype} cannot be saved') from e
+        self.tensors[name] = t.cpu().contiguous().clone()
+        return {'tensor' if isinstance(v, Tensor) else 'array': name}
+
     def pack(self, v, name):
         "A value as what JSON can hold"
+        if isinstance(v, np.generic): v = v.item()
         if v is None or isinstance(v, (bool, int, float, str)): return v
-        if isinstance(v, np.generic): return v.item()
-        if isinstance(v, (Tensor, np.ndarray)):
-            self.tensors[name] = torch.as_tensor(v).detach().cpu().contiguous().clone()
-            return {'tensor' if isinstance(v, Tensor) else 'array': name}
+        if isinstance(v, (Tensor, np.ndarray)): return self.aside(v, name)
         if isinstance(v, BaseEstimator):
             self.estimators[name] = v
             return {'estimator': name}
         if isinstance(v, (list, tuple)):
-            return {type(v).__name__: [self.pack(e, f'{name}.{k}') for k, e in enumerate(v)]}
-        if isinstance(v, dict): return {'dict': self.pack_all(v, f'{name}.')}
-        if not is_dataclass(v): raise TypeError(f'{name}: {type(v).__name__} cannot be saved')
+            packed = [self.pack(e, f'{name}.{k}') for k, e in enumerate(v)]
+            return {'list' if isinstance(v, list) else 'tuple': packed}
+        if isinstance(v, dict) and all(isinstance(k, str) for k in v): return {'dict': self.pack_all(v, f'{name}.')}
+        if isinstance(v, dict): return {'pairs': self.pack(list(map(list, v.items())), name)}
+        if not is_dataclass(v) or not type(v).__module__.startswith('relneuron.'):
+            raise TypeError(f'{name}: {type(v).__name__} cannot be saved')
         return {_name(type(v)): self.pack_all({f.name: getattr(v, f.name) for f in fields(v)}, f'{name}.')}
 
     def pack_all(self, values, prefix=''): return {k: self.pack(v, f'{prefix}{k}') for k, v in values.items()}
 
-# %% ../nbs/04a_files.ipynb #63da4c84
+# %% ../nbs/04a_files.ipynb #0855048b
 @patch
 def unpack(self: _Parts, v):
     "The value that `pack` was given"
@@ -66,60 +80,142 @@ def unpack(self: _Parts, v):
     if kind in ('tensor', 'array'): return self.tensors[v] if kind == 'tensor' else self.tensors[v].numpy()
     if kind == 'estimator': return self.estimators[v]
     if kind in ('list', 'tuple'): return [*map(self.unpack, v)] if kind == 'list' else tuple(map(self.unpack, v))
+    if kind == 'pairs': return dict(self.unpack(v))
     values = {k: self.unpack(e) for k, e in v.items()}
     return values if kind == 'dict' else _from_relneuron(kind)(**values)
 
-# %% ../nbs/04a_files.ipynb #4eb7e878
-_FORMAT = 2 # of the file; 1, which bore no number, held only the two detectors that there were
+# %% ../nbs/04a_files.ipynb #b9438b0a
+_OWN = ('sklearn.', 'numpy.', 'scipy.')
+
+def _names(trusted) -> list: # of what the caller trusts: types, or their full names
+    if isinstance(trusted, (str, type)): trusted = [trusted]
+    if not isinstance(trusted, (list, tuple, set)) or not all(isinstance(t, (str, type)) for t in trusted):
+        raise TypeError(f'trusted: expected a list of types or of their full names, got {trusted!r}')
+    return [t if isinstance(t, str) else f'{t.__module__}.{t.__name__}' for t in trusted]
+
+def _strangers(data: bytes, trusted) -> tuple: # all types that skops asks about, and those that nobody trusts
+    import skops.io
+    found = skops.io.get_untrusted_types(data=data)
+    return found, [t for t in found if not t.startswith(_OWN) and t not in _names(trusted)]
+
+def _dumped(estimators: dict, trusted) -> bytes:
+    "Estimators as skops writes them; `TypeError` for what could not be read back"
+    import skops.io
+    try: data = skops.io.dumps(estimators)
+    except Exception as e: raise TypeError(f'{listed(estimators)}: skops cannot write it: {_line(e)}') from e
+    found, strangers = _strangers(data, trusted)
+    homeless, names = [t for t in found if t.startswith('__main__.')], listed(estimators)
+    if homeless: raise TypeError(f'{names}: {listed(homeless)} belongs to this program alone: move it to a module')
+    if strangers:
+        hint = 'name them in `trusted`, here and in `load`, or take a classifier of scikit-learn'
+        raise TypeError(f'{names}: expected types of scikit-learn, got {listed(strangers)}: {hint}')
+    if set(found) - {'sklearn.tree._tree.Tree'}: # anything but plain forests is tried
+        try: skops.io.loads(data, trusted=found)
+        except Exception as e: raise TypeError(f'{names}: cannot be read back: {_line(e)}') from e
+    return data
+
+def _line(e: Exception) -> str: return f'{type(e).__name__}: {str(e).strip()}'.splitlines()[0][:120]
+
+# %% ../nbs/04a_files.ipynb #f5953e9e
+_MARK = b'relneuron sha256 '
+
+def _largest(size): return max(2**28, 100*size) # bytes that a file of that size may unpack to
+
+def _zip(files: dict, compression=zipfile.ZIP_DEFLATED) -> bytes:
+    "Named byte strings → a zip file with its digest at the end; what would unpack to suspiciously much is not packed"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', compression, compresslevel=1) as z:
+        for name, data in files.items(): z.writestr(name, data)
+        z.comment = _MARK + b'0'*64
+    data = out.getvalue()[:-64]
+    if sum(map(len, files.values())) > _largest(len(data)): return _zip(files, zipfile.ZIP_STORED)
+    return data + hashlib.sha256(data).hexdigest().encode()
+
+def _digest(file): # of an open file: True where it fits, False where it does not, None where there is none
+    size = file.seek(0, os.SEEK_END)
+    at = max(0, size - 64 - len(_MARK))
+    file.seek(at)
+    if file.read(len(_MARK)) != _MARK: return None
+    want, h, left = file.read(), hashlib.sha256(), size - 64
+    file.seek(0)
+    while left and (part := file.read(min(left, 2**20))):
+        h.update(part)
+        left -= len(part)
+    return h.hexdigest().encode() == want
+
+# %% ../nbs/04a_files.ipynb #69b56fb4
+_FORMAT = 3 # of the file; 2 had no digest, 1 bore no number and held only the two detectors that there were
 
 def write_detector(
     path, # file to write
     kind: type, # class of relneuron
     params: dict, # name → what its `__init__` takes
     learned: dict, # name → attribute
+    trusted = (), # types of other packages that the estimators may hold, or their full names
 ):
     "Write settings and what was learned to one file"
-    import skops.io
     if not kind.__module__.startswith('relneuron.'):
         raise ValueError(f'{kind.__name__}: only what comes with relneuron can be saved')
     parts = _Parts()
     config = dict(format=_FORMAT, relneuron=__version__, detector=_name(kind),
                   params=parts.pack_all(params), learned=parts.pack_all(learned))
     files = {'detector.json': json.dumps(config), 'tensors.safetensors': tensor_file.save(parts.tensors),
-             'estimators.skops': skops.io.dumps(parts.estimators)}
-    atomic_write(path, lambda p: _write_zip(p, files))
+             'estimators.skops': _dumped(parts.estimators, trusted)}
+    data = _zip({name: d.encode() if isinstance(d, str) else d for name, d in files.items()})
+    atomic_write(path, lambda p: p.write_bytes(data))
 
-def _write_zip(path, files):
-    "Named byte strings → a zip file"
-    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as z:
-        for name, data in files.items(): z.writestr(name, data)
+# %% ../nbs/04a_files.ipynb #6db311b6
+@contextmanager
+def _naming(path):
+    "Any error of reading as a `ValueError` that names the file"
+    try: yield
+    except _Refused as e: raise ValueError(f'path: {path}: {e}') from e
+    except Exception as e: raise ValueError(f'path: {path} is damaged, or was not written by save: {_line(e)}') from e
 
-# %% ../nbs/04a_files.ipynb #80ad904e
-_TRUSTED = ('sklearn.', 'numpy.', 'scipy.')
+_PARTS = ('detector.json', 'tensors.safetensors', 'estimators.skops')
 
-def _read_zip(path):
-    "The files in it, by name; the description is checked"
-    if not Path(path).is_file(): raise FileNotFoundError(f'path: no detector {path}')
-    files = {}
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as z: files = {name: z.read(name) for name in z.namelist()}
-    if 'detector.json' not in files: raise ValueError(f'path: {path} was not written by save')
-    form = json.loads(files['detector.json']).get('format', 1)
-    if form == _FORMAT: return files
-    raise ValueError(f'path: {path} has format {form}, and relneuron {__version__} reads format {_FORMAT}: '
-                     'make the detector again with `fit` and `save`')
+def _unzip(file) -> dict: # name → bytes
+    "The parts of an open file, after a look at how large they are"
+    with zipfile.ZipFile(file) as z:
+        if not set(_PARTS) <= set(z.namelist()): raise _Refused('was not written by save')
+        sizes = [z.getinfo(name).file_size for name in z.namelist()]
+        if sum(sizes) > _largest(file.seek(0, os.SEEK_END)):
+            raise _Refused(f'was not written by save: it would unpack to {sum(sizes)/2**20:,.0f} MiB')
+        return {name: z.read(name) for name in _PARTS}
+
+def _check_format(config, digest):
+    "`_Refused` unless this version reads the description"
+    form = config.get('format', 1)
+    if form == _FORMAT and digest is None: raise _Refused('is damaged: its digest is gone')
+    if form in (2, _FORMAT): return
+    raise _Refused(f'has format {form!r}, and relneuron {__version__} reads formats 2 and {_FORMAT}: '
+                   'make the detector again with `fit` and `save`')
+
+def _read_parts(file) -> tuple: # description, tensors, estimators' bytes
+    "Everything in an open file, checked but for the estimators' types"
+    digest = _digest(file)
+    if digest is False: raise _Refused('is damaged: its digest does not fit')
+    if not zipfile.is_zipfile(file): raise _Refused('was not written by save, or is cut off')
+    files = _unzip(file)
+    config = json.loads(files['detector.json'])
+    _check_format(config, digest)
+    inner = files['estimators.skops']
+    with zipfile.ZipFile(io.BytesIO(inner)) as z: # a zip file within the zip file
+        if sum(i.file_size for i in z.infolist()) > _largest(len(inner)): raise _Refused('unpacks to too much')
+    return config, tensor_file.load(files['tensors.safetensors']), inner
 
 def read_detector(
-    path # file written by `write_detector`
+    path, # file written by `write_detector`
+    trusted = (), # types of other packages that may be read, or their full names
 ) -> tuple: # (class, settings, what was learned)
-    "Read what `write_detector` wrote; `ValueError` for another file, another format, or types that are not trusted"
+    "Read what `write_detector` wrote; `ValueError` for anything else, and for types that are not trusted"
     import skops.io
-    files = _read_zip(path)
-    types = skops.io.get_untrusted_types(data=files['estimators.skops'])
-    bad = [t for t in types if not t.startswith(_TRUSTED)]
-    if bad: raise ValueError(f'path: {path} holds types that are not trusted: {bad}')
-    estimators = skops.io.loads(files['estimators.skops'], trusted=types)
-    parts = _Parts(tensor_file.load(files['tensors.safetensors']), estimators)
-    config = json.loads(files['detector.json'])
-    params, learned = (parts.unpack({'dict': config[k]}) for k in ('params', 'learned'))
-    return _from_relneuron(config['detector']), params, learned
+    _names(trusted)
+    if not Path(path).is_file(): raise FileNotFoundError(f'path: no detector {path}')
+    with open(path, 'rb') as file, _naming(path):
+        config, tensors, estimators = _read_parts(file)
+        types, strangers = _strangers(estimators, trusted)
+        if strangers: raise _Refused(f'holds {listed(strangers)}: name them in `trusted` if you trust the file')
+        parts = _Parts(tensors, skops.io.loads(estimators, trusted=types))
+        params, learned = (parts.unpack({'dict': config[k]}) for k in ('params', 'learned'))
+        return _from_relneuron(config['detector']), params, learned

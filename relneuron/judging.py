@@ -6,7 +6,10 @@
 __all__ = ['detection_metrics', 'evaluate', 'show_verdicts', 'compare_sets', 'identity_control', 'false_positive_interval',
            'harmless_changes', 'harmless_table', 'mcnemar', 'paired_wilcoxon', 'check_contract']
 
-# %% ../nbs/05b_judging.ipynb #b9ff184e
+# %% ../nbs/05b_judging.ipynb #9f1528c1
+import copy
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,12 +22,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from .attacks import Adversarials
-from .core import image_hashes, logits, progress, show_images
+from .contract import Detector, near_hashes
+from .core import listed, logits, number, progress, show_images, whole
 from .data import ImageSet
-from .detection import Detector, RelevantNeuronDetector, forest, load
-from .observations import observe
+from .detection import RelevantNeuronDetector, forest, load
+from .observations import Responses, observe
 
-# %% ../nbs/05b_judging.ipynb #a06518bc
+# %% ../nbs/05b_judging.ipynb #67362759
 def _at_threshold(clean, attacked, threshold) -> dict:
     "The figures that depend on the threshold"
     flagged, found = (clean > threshold).mean(), (attacked > threshold).mean()
@@ -41,6 +45,9 @@ def detection_metrics(
     clean, attacked = np.asarray(clean, dtype=float), np.asarray(attacked, dtype=float)
     if not len(clean) or not len(attacked):
         raise ValueError(f'clean, attacked: expected scores of both kinds, got {len(clean)} and {len(attacked)}')
+    for scores, name in ((clean, 'clean'), (attacked, 'attacked')):
+        none, n = np.flatnonzero(np.isnan(scores)).tolist(), len(scores)
+        if none: raise ValueError(f'{name}: {len(none)} of {n} images have no score ({listed(none)}): leave them out')
     truth, scores = np.repeat([0, 1], [len(clean), len(attacked)]), np.concatenate([clean, attacked])
     fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
     figures = {} if threshold is None else _at_threshold(clean, attacked, threshold)
@@ -128,7 +135,7 @@ def identity_control(
     auroc = detection_metrics(scores, scores_same)['auroc']
     return dict(auroc=auroc, standard_error=float(error), passed=bool(abs(auroc - .5) < 3*error))
 
-# %% ../nbs/05b_judging.ipynb #a55fc70b
+# %% ../nbs/05b_judging.ipynb #26f291c0
 def false_positive_interval(
     n: int, # fresh clean images
     n_calibration: int, # clean images the threshold was set on
@@ -137,7 +144,12 @@ def false_positive_interval(
 ) -> tuple: # (lowest, highest) count
     "How many flagged fresh images are to be expected (beta-binomial, for the threshold is itself an estimate)"
     from scipy.stats import betabinom
-    k = int(np.ceil((1 - fpr)*(n_calibration + 1)))
+    n, n_calibration = whole(n, 'n', 0), whole(n_calibration, 'n_calibration')
+    for share, name in ((fpr, 'fpr'), (level, 'level')):
+        if not 0 < number(share, name) < 1: raise ValueError(f'{name}: expected a number between 0 and 1, got {share}')
+    least, k = int(np.ceil(1/fpr)) - 1, int(np.ceil((1 - fpr)*(n_calibration + 1)))
+    if n_calibration < least:
+        raise ValueError(f'n_calibration: {n_calibration} images are too few for fpr={fpr}; expected at least {least}')
     return tuple(int(v) for v in betabinom(n, n_calibration + 1 - k, k).interval(level))
 
 # %% ../nbs/05b_judging.ipynb #4859f548
@@ -219,7 +231,7 @@ def _clones(det, given, fresh):
         except NotFittedError: continue
         raise AssertionError('a detector that is not fitted judges')
 
-# %% ../nbs/05b_judging.ipynb #76b88c40
+# %% ../nbs/05b_judging.ipynb #462f9079
 def _scores(det, given, fresh):
     "One finite score an image, from a loader as from a tensor, whatever the batch"
     scores = det.score_samples(fresh)
@@ -235,9 +247,9 @@ def _loads(det, given, fresh):
     again = clone(det).fit(pairs, iter(DataLoader(given['x_adv'], det.batch_size)))
     assert _same_scores(again, det, fresh), 'fit learns something else from a loader'
     for d in (det, again):
-        assert torch.equal(d.fit_images_, image_hashes(given['x'])), 'fit does not remember the images'
+        assert torch.equal(d.fit_images_, near_hashes(given['x'])), 'fit does not remember the images'
 
-# %% ../nbs/05b_judging.ipynb #7e6ad482
+# %% ../nbs/05b_judging.ipynb #eab627c7
 def _reads_responses(det, given, fresh):
     "`fit_responses` and `score_responses` do the same, where a detector reads responses"
     if type(det).learn is Detector.learn: return # it looks at images alone
@@ -246,6 +258,21 @@ def _reads_responses(det, given, fresh):
     again = clone(det).fit_responses(clean, attacked, given['y'])
     by_responses, by_images = again.score_responses(other), det.score_samples(fresh)
     assert np.allclose(by_responses, by_images, rtol=1e-5, atol=1e-6), 'responses give other scores'
+
+def _unsure(det, given, fresh):
+    "An image for which the network gives NaN has no score, is not called clean, and is named"
+    if type(det).learn is Detector.learn: return # it looks at images alone
+    seen = observe(det.model, fresh[:30], getattr(det, 'units_', None), det.batch_size)
+    bad = torch.zeros(len(seen), 1, dtype=torch.bool).index_fill(0, torch.tensor([3, 5]), True)
+    seen = Responses(seen.r, seen.logits.masked_fill(bad, torch.nan), seen.units)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('always')
+        scores = det.score_responses(seen)
+    assert np.array_equal(np.isnan(scores), bad[:, 0].numpy()), 'a score where there can be none, or the reverse'
+    assert any('3, 5' in str(w.message) for w in told), 'images without a score are not named'
+    judge = copy.copy(det)
+    judge.threshold_ = 0.
+    assert judge.verdicts(scores)[[3, 5]].all(), 'an image without a score is called clean'
 
 def _needs(det, given, fresh):
     "A detector that learns from clean images alone ignores the attacked ones; another asks for them"
@@ -282,12 +309,22 @@ def _calibrates(det, given, fresh):
     except ValueError: return
     raise AssertionError('calibrate takes images that fit has seen')
 
-# %% ../nbs/05b_judging.ipynb #d36f3cb9
+# %% ../nbs/05b_judging.ipynb #3469c216
 def _state(model):
     "Modes, flags, hooks and weights of a network"
     modules, weights = list(model.modules()), list(model.parameters())
     return ([m.training for m in modules], [len(m._forward_hooks) for m in modules], [p.requires_grad for p in weights],
             [p.grad for p in weights], [v.sum().item() for v in model.state_dict().values()])
+
+def _keeps_ready(det, given, fresh):
+    "A `Scorer`, shared by two threads, gives the same scores and verdicts"
+    few = fresh[:20]
+    with ThreadPoolExecutor(2) as pool, det.scorer() as scorer:
+        both = [*pool.map(scorer.score_samples, [few]*4)]
+        verdicts = scorer.predict(few) if hasattr(det, 'threshold_') else None
+    alone = det.score_samples(few)
+    assert all(np.allclose(s, alone, rtol=1e-5, atol=1e-6) for s in both), 'a scorer gives other scores'
+    assert verdicts is None or np.array_equal(verdicts, det.verdicts(both[0])), 'a scorer gives other verdicts'
 
 def _leaves_the_network(det, given, fresh):
     "The network is left as it was found, also in training mode"
@@ -307,8 +344,9 @@ def _saves(det, given, fresh):
     assert _same_scores(back, det, fresh), 'a loaded detector gives other scores'
     assert _learned(back) == _learned(det) and repr(back) == repr(det), 'a loaded detector is another'
 
-# %% ../nbs/05b_judging.ipynb #cdc28723
-_RULES = (_fits, _clones, _scores, _loads, _reads_responses, _needs, _forgets, _calibrates, _leaves_the_network, _saves)
+# %% ../nbs/05b_judging.ipynb #6aeeb20f
+_RULES = (_fits, _clones, _scores, _loads, _reads_responses, _unsure, _needs, _forgets, _calibrates, _keeps_ready,
+          _leaves_the_network, _saves)
 
 def check_contract(
     det: Detector, # with its network; not changed

@@ -6,7 +6,7 @@
 __all__ = ['margin_features', 'extra_trees', 'boosted_trees', 'networks', 'trees_and_networks', 'classifiers', 'margin_solutions',
            'RelevantMarginDetector']
 
-# %% ../nbs/05a_margin.ipynb #57043573
+# %% ../nbs/05a_margin.ipynb #3b85da77
 import torch
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, VotingClassifier
 from sklearn.neural_network import MLPClassifier
@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
+from .core import number
 from .detection import RelevantNeuronDetector, forest
 from .lasso import mu_lasso
 from .observations import Responses
@@ -76,7 +77,7 @@ def margin_solutions(
     settings = dict(mu=mu, solver=solver, tol=tol)
     return mu_lasso(clean, y, **settings), mu_lasso(attacked, empty_ok=True, **settings)
 
-# %% ../nbs/05a_margin.ipynb #086839ab
+# %% ../nbs/05a_margin.ipynb #06bf7328
 class RelevantMarginDetector(RelevantNeuronDetector):
     "Responses, predicted class, and class scores of the mu-Lasso; not in the paper. Without label: responses alone"
     def __init__(self,
@@ -105,13 +106,17 @@ class RelevantMarginDetector(RelevantNeuronDetector):
     def default_classifier(self): return trees_and_networks(seed=self.seed)
 
     def choose(self, clean, attacked, y, solutions=None):
-        both = margin_solutions(clean, attacked, y, self.mu, self.solver) if solutions is None else solutions
-        shape = (clean.n_classes, len(clean.units))
-        if [(s.mu, tuple(s.W.shape)) for s in both] != [(self.mu, shape)]*2:
+        mu, shape = number(self.mu, 'mu'), (clean.n_classes, len(clean.units))
+        both = margin_solutions(clean, attacked, y, mu, self.solver) if solutions is None else solutions
+        if [(s.mu, tuple(s.W.shape)) for s in both] != [(mu, shape)]*2:
             got = [(s.mu, tuple(s.W.shape)) for s in both]
-            raise ValueError(f'solutions: expected two at mu={self.mu:g} with weights {shape}, got {got}')
+            raise ValueError(f'solutions: expected two at mu={mu:g} with weights {shape}, got {got}')
         self.weights_ = torch.stack([s.W for s in both]).float() # (2, C, m)
         self.take(*(relevant_units(s, clean.units, name=n) for s, n in zip(both, ('clean', 'attacked'))), clean.alive)
+
+    def reads(self): # the class scores are made of all units
+        few = not self.with_label and type(self).features is RelevantMarginDetector.features
+        return self.relevant_.union if few else None
 
     def features(self, responses):
         read = responses.r.float()[:, self.relevant_.union]
