@@ -21,7 +21,7 @@ from .detection import Detector
 from .layers import IMAGES_FIRST, channel_axis, gathered, hooked, layers_of
 from .observations import Responses, Units, check_responses, find_units
 
-# %% ../nbs/06d_activations.ipynb #9915b306
+# %% ../nbs/06d_activations.ipynb #c4e33411
 @contextmanager
 def watching(
     model: nn.Module, # classifier of images in [0, 1]
@@ -31,7 +31,8 @@ def watching(
     "Read the outputs of all layers in one forward pass"
     n = len(units.layers)
     about = dict(zip(units.layers, zip(units.rectified or (False,)*n, units.layouts or (IMAGES_FIRST,)*n)))
-    modules, calls = {name: layers_of(model)[name] for name in units.layers}, {}
+    found, calls = layers_of(model), {}
+    modules = {name: found[name] for name in units.layers}
     def seen(name, out):
         rectify, layout = about[name]
         out = out.dequantize() if out.is_quantized else out.float()

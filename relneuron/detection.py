@@ -124,10 +124,10 @@ def choose(self: RelevantNeuronDetector, clean, attacked, y):
         of_attacked = select_units(attacked, name='attacked', empty_ok=True, **settings)
     self.take(of_clean, of_attacked, clean.alive)
 
-# %% ../nbs/05_detection.ipynb #8883fc4e
+# %% ../nbs/05_detection.ipynb #af62d436
 def _profile(clean: Responses) -> Tensor: # (2, C, m)
     "Mean and deviation of each unit over the images of each predicted class; of all, for a class with less than two"
-    pred, every = clean.pred, torch.stack([clean.r.mean(0), clean.r.std(0)])
+    pred, every = clean.pred, torch.stack([clean.r.mean(0), clean.r.std(0, correction=int(len(clean) > 1))])
     profile = every[:, None].repeat(1, clean.n_classes, 1)
     for c in pred.unique().tolist():
         rows = clean.r[pred == c]

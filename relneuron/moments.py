@@ -160,11 +160,11 @@ def _class_counts(y, n_classes, empty_ok):
     raise ValueError(f'y: expected images of every class, got none of {len(absent):,} of {len(n):,} classes, '
                      f'e.g. {", ".join(map(str, absent[:3]))}; with empty_ok=True they get no units')
 
-# %% ../nbs/03aa_moments.ipynb #50217879
+# %% ../nbs/03aa_moments.ipynb #77a2465e
 def _class_sums(r, y, n_classes):
     "X Lᵀ (m, C) in float64, a block of units at a time"
     B = torch.zeros(n_classes, r.shape[1], dtype=torch.float64)
-    width = max(256, 2**24//len(r))
+    width = max(256, 2**21//len(r))
     for start in range(0, r.shape[1], width):
         block = slice(start, start + width)
         B[:, block].index_add_(0, y, r[:, block].double())

@@ -6,7 +6,7 @@
 __all__ = ['UNIT_SETS', 'RelevantUnits', 'relevant_units', 'select_units', 'unit_set', 'four_sets', 'with_fallback', 'jaccard',
            'stability', 'bootstrap_sets']
 
-# %% ../nbs/04_selection.ipynb #7a8de359
+# %% ../nbs/04_selection.ipynb #c71e48d2
 import operator
 import warnings
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 
-from .core import check_labels
-from .lasso import MuLasso, mu_lasso
+from .checks import check_labels, listed
+from .lasso import MuLasso, check_mu, mu_lasso
 from .observations import Responses, Units, check_responses
 
-# %% ../nbs/04_selection.ipynb #f9bfc14a
+# %% ../nbs/04_selection.ipynb #68fda1cd
 @dataclass(frozen=True, repr=False, eq=False)
 class RelevantUnits:
     "For each class the units relevant to it: a boolean (C, m) mask with set algebra"
@@ -49,9 +49,11 @@ class RelevantUnits:
         if self.mask.shape != other.mask.shape or self.units.layers != other.units.layers:
             shapes = f'{tuple(self.mask.shape)} and {tuple(other.mask.shape)}'
             raise ValueError(f'{sign}: expected sets over the same units and classes, got {shapes}')
-        mu = self.mu if self.mu == other.mu else None
-        known = self.weights is not None and other.weights is not None
-        weights = torch.where(self.mask, self.weights, other.weights) if known else None
+        mu, weights = self.mu if self.mu == other.mu else None, None
+        if self.weights is not None and other.weights is not None:
+            weights = torch.zeros_like(self.weights)
+            some = self.weights.any(1) | other.weights.any(1) # a class without images takes no memory
+            weights[some] = torch.where(self.mask[some], self.weights[some], other.weights[some])
         name = f'{self.name} {sign} {other.name}'
         return RelevantUnits(op(self.mask, other.mask), self.units, mu, name, weights)
 
@@ -61,23 +63,28 @@ def per_layer(self: RelevantUnits) -> dict: # layer name → (C,) counts
     "How many units of each layer are relevant to each class"
     return {layer: self.mask[:, columns].sum(1) for layer, columns in self.units.slices.items()}
 
-# %% ../nbs/04_selection.ipynb #aa838252
+# %% ../nbs/04_selection.ipynb #da1750ed
 def _row(head, values):
     "A line of the table: a name and one number a class"
     return f'{head:>12}: ' + ' '.join(f'{int(v):4}' for v in values)
 
 @patch
 def __repr__(self: RelevantUnits):
-    "A line about all classes, then a table: one row a layer, one column a class"
+    "A line about all classes, then a table: one row a layer, one column a class; of many classes, the first with units"
     n, m = self.counts, len(self.units)
+    have = n.nonzero()[:, 0]
+    some = n[have] if len(have) else n
     at = '' if self.mu is None else f' at mu={self.mu:g}'
-    head = (f'{self.name} units{at}: {n.min()} to {n.max()} of {m} a class ({n.min()/m:.1%} to {n.max()/m:.1%}), '
-            f'{int(self.union.sum())} in all ({self.union.float().mean():.1%})')
-    rows = [_row(layer, counts) for layer, counts in self.per_layer().items() if counts.any()]
+    without = '' if len(have) == len(n) else f'; none for {len(n) - len(have):,} of {len(n):,} classes'
+    head = (f'{self.name} units{at}: {some.min()} to {some.max()} of {m} a class ({some.min()/m:.1%} to {some.max()/m:.1%}), '
+            f'{int(self.union.sum())} in all ({self.union.float().mean():.1%}){without}')
+    shown = have[:15] if len(n) > 20 else torch.arange(len(n))
+    more = [f'{"...":>12}  {len(have) - 15} more classes'] if len(n) > 20 and len(have) > 15 else []
+    rows = [_row(layer, counts[shown]) for layer, counts in self.per_layer().items() if counts.any()]
     if len(rows) > 12: rows = rows[:11] + [f'{"...":>12}  {len(rows) - 11} more layers']
-    return '\n'.join([head, _row('class', range(len(self))), *rows, _row('all layers', n)])
+    return '\n'.join([head, _row('class', shown), *rows, _row('all layers', n[shown]), *more])
 
-# %% ../nbs/04_selection.ipynb #01ec1623
+# %% ../nbs/04_selection.ipynb #8f2fa6d2
 def relevant_units(
     solution: MuLasso, # of the mu-Lasso
     units: Units, # the units its columns stand for
@@ -86,11 +93,14 @@ def relevant_units(
     absolute: bool = False, # a weight counts above `min_weight` itself
 ) -> RelevantUnits:
     "The units with a weight, up to the tolerance"
-    size = solution.W.abs()
+    some = solution.W.any(1) # a class without images takes no memory
+    size = solution.W[some].abs()
     least = min_weight if absolute else min_weight*size.amax(1, keepdim=True)
-    return RelevantUnits((size > least) & (size > 0), units, solution.mu, name, solution.W.float())
+    mask, weights = (torch.zeros(solution.W.shape, dtype=dtype) for dtype in (torch.bool, torch.float32))
+    mask[some], weights[some] = (size > least) & (size > 0), solution.W[some].float()
+    return RelevantUnits(mask, units, solution.mu, name, weights)
 
-# %% ../nbs/04_selection.ipynb #57945375
+# %% ../nbs/04_selection.ipynb #83772e11
 def select_units(
     responses: Responses, # of N images to m units
     y = None, # (N,) class numbers; the network's own without it
@@ -98,24 +108,26 @@ def select_units(
     name: str = 'relevant', # what the set is called
     **kw # empty_ok, solver, tol, max_iter: see `mu_lasso`
 ) -> RelevantUnits:
-    "Algorithm 1 of the paper, from responses to relevant units"
-    solution = mu_lasso(check_responses(responses), y, mu, **kw)
+    "Algorithm 1 of the paper, from responses to relevant units; a class without images has none"
+    solution = mu_lasso(check_responses(responses), y, check_mu(mu), **kw)
     return relevant_units(solution, responses.units, name=name)
 
-# %% ../nbs/04_selection.ipynb #f7e91af0
+# %% ../nbs/04_selection.ipynb #effdc79d
 @patch
 def random_like(self: RelevantUnits,
     seed: int = 0, # of the draw
     among: Tensor = None, # (m,) bool: units that may be drawn, such as `responses.alive`; every unit without it
 ) -> RelevantUnits:
     "As many units a class, drawn at random (paper Figure 3b)"
-    draw = torch.rand(self.mask.shape, generator=torch.Generator().manual_seed(seed))
+    some = self.counts > 0 # classes that have any
+    draw = torch.rand(self.mask.shape, generator=torch.Generator().manual_seed(seed))[some]
     if among is not None:
         if self.counts.max() > among.sum():
             raise ValueError(f'among: {int(among.sum())} units are too few to draw {int(self.counts.max())}')
         draw[:, ~among] = 2. # last in line
-    rank = draw.argsort(1).argsort(1)
-    return replace(self, mask=rank < self.counts[:, None], name='random', weights=None)
+    mask = torch.zeros_like(self.mask)
+    mask[some] = draw.argsort(1).argsort(1) < self.counts[some, None]
+    return replace(self, mask=mask, name='random', weights=None)
 
 # %% ../nbs/04_selection.ipynb #5ceb1b14
 UNIT_SETS = ('clean', 'attacked', 'shared', 'nonshared', 'random', 'all')
@@ -146,15 +158,15 @@ def four_sets(
     "The sets of the paper's Figure 7"
     return {name: unit_set(name, clean, attacked) for name in ('clean', 'attacked', 'shared', 'nonshared')}
 
-# %% ../nbs/04_selection.ipynb #645f0f99
+# %% ../nbs/04_selection.ipynb #2e02317f
 def with_fallback(
     chosen: RelevantUnits, # any set
     clean: RelevantUnits, # relevant on clean images
 ) -> tuple: # (RelevantUnits, list of the classes that fell back)
-    "A class whose set is empty gets its clean set instead, with a warning"
-    empty = (chosen.counts == 0).nonzero()[:, 0].tolist()
+    "A class whose set is empty gets its clean set instead, if it has one, with a warning"
+    empty = ((chosen.counts == 0) & (clean.counts > 0)).nonzero()[:, 0].tolist()
     if not empty: return chosen, empty
-    warnings.warn(f'no {chosen.name} unit for class {empty}: the units relevant on clean images are used there')
+    warnings.warn(f'no {chosen.name} unit for class {listed(empty)}: the units relevant on clean images are used there')
     mask = chosen.mask.clone()
     mask[empty] = clean.mask[empty]
     return replace(chosen, mask=mask), empty
