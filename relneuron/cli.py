@@ -100,7 +100,7 @@ def demo(
     say(f'{out}: clean, attacked and their difference, with the score of each; {time.perf_counter() - begin:.0f} s')
     return rows
 
-# %% ../nbs/09_cli.ipynb #8477b737
+# %% ../nbs/09_cli.ipynb #37311780
 def _loaded(detector, model, images, device):
     "A saved detector with its network, and images as that network takes them: grey or in colour"
     from torch import nn
@@ -125,8 +125,9 @@ def detect(
     det, x = _loaded(detector, model, images, device)
     seen = observe(det.model, x, det.units_, det.batch_size)
     say('image,predicted,score,verdict')
-    for i, (c, s) in enumerate(zip(seen.pred.tolist(), det.score_responses(seen))):
-        say(f'{i},{c},{s:.4f},{"adversarial" if s > det.threshold_ else "clean"}')
+    scores = det.score_responses(seen)
+    for i, (c, s, flagged) in enumerate(zip(seen.pred.tolist(), scores, det.verdicts(scores))):
+        say(f'{i},{c},{s:.4f},{"adversarial" if flagged else "clean"}')
 
 # %% ../nbs/09_cli.ipynb #b8b2ec6f
 def inspect(

@@ -60,10 +60,11 @@ def forest(
     "The paper's classifier (§4.2)"
     return RandomForestClassifier(whole(trees, 'trees'), n_jobs=n_jobs, random_state=whole(seed, 'seed', 0))
 
-# %% ../nbs/05_detection.ipynb #9a397764
+# %% ../nbs/05_detection.ipynb #2c990276
 def _check_classifier(v):
     "`TypeError` unless it is a scikit-learn classifier, not fitted, that will give probabilities"
-    need, got = ('fit', 'predict_proba', 'get_params'), f'the class {v.__name__}' if isinstance(v, type) else type(v).__name__
+    need = 'fit', 'predict_proba', 'get_params'
+    got = f'the class {v.__name__}' if isinstance(v, type) else type(v).__name__
     later = isinstance(v, StackingClassifier) and v.final_estimator is None # has them once it is fitted
     if not isinstance(v, type) and all(hasattr(v, k) or later for k in need): return
     raise TypeError(f'classifier: expected a scikit-learn classifier with {", ".join(need)}, got {got}')
