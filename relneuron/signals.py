@@ -67,7 +67,7 @@ def precision(
     ridge = (shrink*covariance.diagonal().mean()).clamp_min(1e-12)
     return torch.linalg.inv(covariance + ridge*torch.eye(len(covariance), dtype=covariance.dtype))
 
-# %% ../nbs/05c_signals.ipynb #b64d045b
+# %% ../nbs/05c_signals.ipynb #338087c1
 def _class_means(v, pred, n_classes): # (C, d); zero for a class without images
     n = torch.bincount(pred, minlength=n_classes).clamp_min(1)
     return torch.zeros(n_classes, v.shape[1], dtype=v.dtype).index_add_(0, pred, v)/n[:, None]
@@ -76,14 +76,15 @@ def whitening(
     clean: Responses, # to clean images
     harmless: Responses = None, # to harmlessly changed ones
     columns: Tensor = None, # (d,) numbers of the units; all without it
+    share: float = .05, # of the harmless ones; see `mixture`
 ) -> Tensor: # (d, d) float32
     "A matrix that gives roots of normalised responses the covariance 1 within a class"
     given = [rooted(normalized(r), columns).double() for r in (clean, harmless) if r is not None]
     means = _class_means(given[0], clean.pred, clean.n_classes)
     deviations = [v - means[r.pred] for v, r in zip(given, (clean, harmless))]
-    return torch.linalg.cholesky(precision(*mixture(*deviations))).float()
+    return torch.linalg.cholesky(precision(*mixture(*deviations, share=share))).float()
 
-# %% ../nbs/05c_signals.ipynb #0c8b84ed
+# %% ../nbs/05c_signals.ipynb #4a6c11e4
 @dataclass(frozen=True, repr=False, eq=False)
 class NeighbourRatio:
     "Distance to the nearest references of the predicted class over that to the nearest of any other"
@@ -100,9 +101,10 @@ class NeighbourRatio:
         columns: Tensor = None, # (d,) numbers of the units; all without it
         whiten: bool = False, # see `whitening`
         k: int = 5, # see above
+        share: float = .05, # of the harmless ones in the whitening; see `mixture`
     ) -> 'NeighbourRatio':
         "Keep the references"
-        turn = whitening(clean, harmless, columns) if whiten else None
+        turn = whitening(clean, harmless, columns, share) if whiten else None
         points = cls(None, None, columns, turn).points(clean[clean.pred.argsort(stable=True)])
         return cls(points, torch.bincount(clean.pred, minlength=clean.n_classes), columns, turn, k)
 
@@ -142,7 +144,7 @@ def neighbour_profile(
     numbers = torch.arange(len(clean.units))
     return {layer: NeighbourRatio.fit(clean, columns=numbers[s], **kw) for layer, s in clean.units.slices.items()}
 
-# %% ../nbs/05c_signals.ipynb #c2546e42
+# %% ../nbs/05c_signals.ipynb #05709e95
 @dataclass(frozen=True, repr=False, eq=False)
 class LayerPrediction:
     "How far some units are from what others lead one to expect"
@@ -159,12 +161,13 @@ class LayerPrediction:
         source: Tensor = None, # (p,) see above; the late units without it
         target: Tensor = None, # (q,) see above; the early units without it
         penalty: float = 1e-3, # on squared weights of inputs with deviation 1
+        share: float = .05, # of the harmless ones; see `mixture`
     ) -> 'LayerPrediction':
         "Ridge regression in closed form, and the covariance of its errors"
         early, late = early_and_late(clean.units)
         source, target = late if source is None else source, early if target is None else target
         given = [r for r in (clean, harmless) if r is not None]
-        v, weights = mixture(*(rooted(r, source).double() for r in given))
+        v, weights = mixture(*(rooted(r, source).double() for r in given), share=share)
         wanted, _ = mixture(*(rooted(r, target).double() for r in given))
         center, scale = weights @ v, (weights @ v.square() - (weights @ v).square()).clamp_min(0).sqrt()
         z = (v - center)/torch.where(scale > 1e-6*scale.max(), scale, torch.inf)
@@ -184,7 +187,7 @@ class LayerPrediction:
         e = self.errors(responses)
         return ((e @ self.inverse)*e).sum(1)
 
-# %% ../nbs/05c_signals.ipynb #e5f4cf88
+# %% ../nbs/05c_signals.ipynb #903269aa
 @dataclass(frozen=True, repr=False, eq=False)
 class ClassDistance:
     "Squared Mahalanobis distance to the predicted class, one covariance for all classes (Lee et al. 2018)"
@@ -197,12 +200,14 @@ class ClassDistance:
         clean: Responses, # to clean images
         harmless: Responses = None, # to harmlessly changed ones
         columns: Tensor = None, # (d,) numbers of the units; all without it
+        share: float = .05, # of the harmless ones; see `mixture`
     ) -> 'ClassDistance':
         "Class means, and the covariance of what deviates from them"
         given = [r for r in (clean, harmless) if r is not None]
         points = [rooted(r, columns).double() for r in given]
         means = _class_means(points[0], clean.pred, clean.n_classes)
-        return cls(means, precision(*mixture(*(v - means[r.pred] for v, r in zip(points, given)))), columns)
+        deviations = [v - means[r.pred] for v, r in zip(points, given)]
+        return cls(means, precision(*mixture(*deviations, share=share)), columns)
 
     def errors(self, responses): return rooted(responses, self.columns).double() - self.means[responses.pred]
     def __call__(self, responses: Responses) -> Tensor: # (N,)
