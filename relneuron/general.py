@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['harmless_versions', 'most_relevant', 'reduced', 'GeneralDetector', 'SupervisedGeneralDetector']
 
-# %% ../nbs/05d_general.ipynb #b7898491
+# %% ../nbs/05d_general.ipynb #319e4207
 from dataclasses import replace
 
 import numpy as np
@@ -20,15 +20,15 @@ from .judging import harmless_changes
 from .lasso import check_mus, mu_lasso
 from .margin import extra_trees
 from .observations import Responses, Units, check_responses, find_units, observe, observing
-from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, early_and_late, logit_margin, normalized,
-                               rooted, unit_shares)
+from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, early_and_late, logit_margin,
+                               normalized, rooted, unit_shares)
 
-# %% ../nbs/05d_general.ipynb #29d4bef9
+# %% ../nbs/05d_general.ipynb #19fdc4af
 _CHANGES = ('blur', 'JPEG', 'gamma 0.8', 'gamma 1.25') # of `harmless_changes`, besides noise
 
 def _noisy(x, l2, hashes, seed): # noise of that norm, drawn from the image's own hash
-    draws = [torch.randn(x.shape[1:], generator=torch.Generator().manual_seed((h + seed) % 2**63)) for h in hashes.tolist()]
-    noise = torch.stack(draws)
+    generators = [torch.Generator().manual_seed((h + seed) % 2**63) for h in hashes.tolist()]
+    noise = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators])
     return (x + noise*(l2/noise.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)).clamp(0, 1)
 
 def harmless_versions(
@@ -73,7 +73,7 @@ def reduced(
     kept = {layer: size for layer, size in sizes.items() if size}
     return replace(responses, r=responses.r[:, columns], units=Units(tuple(kept), tuple(kept.values())))
 
-# %% ../nbs/05d_general.ipynb #3bbbb00c
+# %% ../nbs/05d_general.ipynb #635b7f3a
 def _joined(*parts): # `Responses` to all images
     r, logits = (torch.cat([getattr(p, k) for p in parts]) for k in ('r', 'logits'))
     return Responses(r, logits, parts[0].units)
@@ -104,7 +104,8 @@ class GeneralDetector(Detector):
         self.layers, self.rectify, self.seed = layers, rectify, seed
 
     def check_params(self):
-        if self.fusion not in FUSIONS: raise ValueError(f'fusion: expected one of {", ".join(FUSIONS)}, got {self.fusion!r}')
+        if self.fusion not in FUSIONS:
+            raise ValueError(f'fusion: expected one of {", ".join(FUSIONS)}, got {self.fusion!r}')
         if not 0 < number(self.held_out, 'held_out') < 1:
             raise ValueError(f'held_out: expected a number between 0 and 1, got {self.held_out}')
         if not isinstance(self.noise, (tuple, list)) or not all(number(v, 'noise') > 0 for v in self.noise):
@@ -122,15 +123,17 @@ class GeneralDetector(Detector):
     def signal_scores(self, responses): # for subclasses: reduced responses → (N, S) float64
         return torch.stack([signal(responses).double() for signal in self.signals_.values()], 1)
 
-# %% ../nbs/05d_general.ipynb #52337aa7
+# %% ../nbs/05d_general.ipynb #ed9a8055
 _FIRST = 2_000 # images from which the units of a wide network are chosen
 
 def _checked(responses, name, like=None, n=None): # `ValueError` unless they are finite, of the same units, and n
     check_responses(responses, name)
     if not len(responses): raise ValueError(f'{name}: expected responses to at least one image')
-    if n is not None and len(responses) != n: raise ValueError(f'{name}: expected {n}, one for each clean image, got {len(responses)}')
+    if n is not None and len(responses) != n:
+        raise ValueError(f'{name}: expected {n}, one for each clean image, got {len(responses)}')
     if like is not None and (responses.units, responses.n_classes) != (like.units, like.n_classes):
-        raise ValueError(f'{name}: expected {like.n_classes} classes and {like.units}, got {responses.n_classes} and {responses.units}')
+        want, got = ('{1} classes and {0}'.format(r.units, r.n_classes) for r in (like, responses))
+        raise ValueError(f'{name}: expected {want}, got {got}')
     return responses
 
 def _finite(responses): return responses.r.isfinite().all(1) & responses.logits.isfinite().all(1) # (N,) bool
@@ -139,7 +142,7 @@ def _unchanged(clean, harmless): # (N,) bool: versions of which the network says
     return (harmless.pred == clean.pred) & _finite(harmless)
 
 @patch
-def _rows(self: GeneralDetector, clean, y): # rows of references, of images for a subclass to learn from, and of the null
+def _rows(self: GeneralDetector, clean, y): # of references, of images for a subclass to learn from, and of the null
     order = torch.randperm(len(clean), generator=torch.Generator().manual_seed(self.seed))
     n = min(max(1, round(self.held_out*len(clean))), len(clean) - 1)
     held, rest = order[:n], order[n:]
@@ -163,7 +166,8 @@ def _learn(self: GeneralDetector, clean, attacked, y, harmless, units, columns):
     if self.needs_attacked: self.teach(self._versions(clean, harmless, taught), attacked)
     images = self._versions(clean, harmless, null)
     self.null_ = NullScores(self.signal_scores(images), images.pred)
-    self.normalized_, self.n_classes_, self.units_, self.columns_ = _is_normalized(clean), clean.n_classes, units, columns
+    self.normalized_, self.n_classes_ = _is_normalized(clean), clean.n_classes
+    self.units_, self.columns_ = units, columns
 
 @patch
 def _is_fitted(self: GeneralDetector, images): # set last: now it is fitted
@@ -195,12 +199,12 @@ def fit_responses(self: GeneralDetector,
     self._learn(*parts[:2], y, parts[2], clean.units, columns)
     return self._is_fitted(torch.zeros(0, dtype=torch.int64)) # no image was seen
 
-# %% ../nbs/05d_general.ipynb #7d6366c3
+# %% ../nbs/05d_general.ipynb #efb2503f
 @patch
 def read(self: GeneralDetector, responses): # what the signals are given of them
     if len(responses) and _is_normalized(responses) != self.normalized_:
-        want = 'normalised, as in fit' if self.normalized_ else 'not normalised, as in fit: observe(..., normalize=False)'
-        raise ValueError(f'responses: expected them {want}')
+        want = 'normalised' if self.normalized_ else 'not normalised (`observe` with normalize=False)'
+        raise ValueError(f'responses: expected them {want}, as in fit')
     return reduced(responses, self.columns_)
 
 @patch
@@ -223,9 +227,9 @@ def signals_of(self: GeneralDetector,
 @patch
 def signal_names(self: GeneralDetector): return [*self.signals_] # for subclasses: as in `signal_scores`
 
-# %% ../nbs/05d_general.ipynb #2e0eb4df
+# %% ../nbs/05d_general.ipynb #96ae0f7d
 class _Passing:
-    "Images on their way through the network, their harmless versions beside them: responses and labels of a batch are noted"
+    "Images on their way through the network, harmless versions beside them: responses and labels are noted"
     def __init__(self, det, x, name='x', changed=True, units=None, columns=None):
         self.det, self.name, self.changed, self.units, self.columns = det, name, changed, units, columns
         self.parts = x.split(det.batch_size) if isinstance(x, Tensor) else loader_of(x, name)
@@ -237,14 +241,16 @@ class _Passing:
             check_images(images, self.name)
             if self.units is None: self.units = find_units(self.det.model, images, self.det.layers, self.det.rectify)
             self.seen.append(self._observed(images))
-            if self.changed: self.versions.append(self._observed(harmless_versions(images, self.det.noise, self.det.seed)))
+            if self.changed:
+                versions = harmless_versions(images, self.det.noise, self.det.seed)
+                self.versions.append(self._observed(versions))
             if labels is not None: self._labels.append(labels.cpu())
             self.n += len(images)
             if self.n >= _FIRST: self.settle()
             yield images
 
     def _observed(self, images):
-        r = observe(self.det.model, images, self.units, self.det.batch_size, normalize=False, show=False, name=self.name)
+        r = observe(self.det.model, images, self.units, self.det.batch_size, False, show=False, name=self.name)
         return r if self.columns is None else reduced(r, self.columns)
 
     def settle(self): # which units are read: from now on only these are kept
@@ -302,7 +308,7 @@ def score_samples(self: GeneralDetector,
     if not scores: raise ValueError('x: expected at least one image')
     return np.concatenate(scores)
 
-# %% ../nbs/05d_general.ipynb #75a41067
+# %% ../nbs/05d_general.ipynb #5b1c30ad
 def _higher(det, clean, harmless, fpr): # the higher of two thresholds
     scores = [det.fused(clean)]
     if harmless is not None: scores.append(det.fused(harmless[_unchanged(clean, harmless)]))
@@ -313,7 +319,7 @@ def calibrate(self: GeneralDetector,
     x, # (N, C, H, W) clean images, or a loader, that `fit` has not seen
     fpr: float = .05, # share of clean images, and of these and their harmless versions, that may be flagged
 ) -> GeneralDetector: # self, with `threshold_` set
-    "Set the threshold so that a fresh clean image, harmlessly changed or not, is flagged with a probability of at most `fpr`"
+    "Set the threshold so that a fresh clean image, changed or not, is flagged with a probability of at most `fpr`"
     self.check_fitted()
     self.check_network()
     if not self.harmless: return Detector.calibrate(self, x, fpr)
@@ -334,7 +340,7 @@ def calibrate_responses(self: GeneralDetector,
     self.threshold_ = _higher(self, *given, fpr)
     return self
 
-# %% ../nbs/05d_general.ipynb #8c84fc45
+# %% ../nbs/05d_general.ipynb #d329f666
 @patch
 def units_of(self: GeneralDetector,
     responses: Responses, # to N images
@@ -342,12 +348,13 @@ def units_of(self: GeneralDetector,
 ) -> Tensor: # (N, m); more than 0 speaks against the image
     "What each unit adds to a signal"
     self.check_fitted()
-    if signal not in self.signals_: raise ValueError(f'signal: expected one of {", ".join(self.signals_)}, got {signal!r}')
+    if signal not in self.signals_:
+        raise ValueError(f'signal: expected one of {", ".join(self.signals_)}, got {signal!r}')
     shares = torch.zeros(len(responses), len(self.units_))
     shares[:, self.columns_] = unit_shares(self.signals_[signal], self.read(responses))
     return shares
 
-# %% ../nbs/05d_general.ipynb #0e53c5ea
+# %% ../nbs/05d_general.ipynb #75d61ae3
 class SupervisedGeneralDetector(GeneralDetector):
     "`GeneralDetector` with a fourth signal that learns from attacked images, of one kind or of several"
     needs_attacked = True
@@ -366,7 +373,8 @@ class SupervisedGeneralDetector(GeneralDetector):
         batch_size: int = 256,
         classifier = None, # any scikit-learn classifier with `predict_proba`; 300 extra trees without it
     ):
-        super().__init__(model, harmless, noise, fusion, held_out, references, max_units, mu, layers, rectify, seed, batch_size)
+        super().__init__(model, harmless, noise, fusion, held_out, references, max_units, mu, layers, rectify, seed,
+                         batch_size)
         self.classifier = classifier
 
     def features(self, few): # reduced responses → (N, F) float32

@@ -108,7 +108,7 @@ def lasso_bytes(
     together = min(n_classes, group_size(n, m))
     return weights + 8*together*(3*m + n*min(n, m, 500)) + 2**26 # points of the paths, blocks of responses
 
-# %% ../nbs/03aa_moments.ipynb #994ea56c
+# %% ../nbs/03aa_moments.ipynb #3036e14f
 def available_memory(): # bytes, or None where the system does not say
     "Memory that can still be had: of the machine, and of the container where it has a limit"
     free = []
@@ -118,9 +118,10 @@ def available_memory(): # bytes, or None where the system does not say
     except (OSError, ValueError, IndexError): pass
     try:
         group = Path('/sys/fs/cgroup')
-        cached = [line.split()[1] for line in (group/'memory.stat').read_text().splitlines() if line.startswith('inactive_file ')]
+        lines = (group/'memory.stat').read_text().splitlines()
+        cached = [int(line.split()[1]) for line in lines if line.startswith('inactive_file ')]
         limit, used = ((group/f'memory.{name}').read_text() for name in ('max', 'current'))
-        free.append(int(limit) - int(used) + sum(map(int, cached)))
+        free.append(int(limit) - int(used) + sum(cached))
     except (OSError, ValueError, IndexError): pass # no container, or no limit
     return min(free, default=None)
 
@@ -130,10 +131,10 @@ def _affordable(n, m, n_classes, mus=1):
     for gram in (True, False) if makes_gram(n, m) else (False,):
         need = lasso_bytes(n, m, n_classes, mus, gram)
         if free is None or need <= free: return gram
-    raise MemoryError(f'r: {n:,} images of {m:,} units and {n_classes:,} classes need about {need/2**30:.1f} GiB, {free/2**30:.1f} '
-                      'are free: give fewer images, fewer layers (`layers` of `find_units`) or fewer mu at a time')
+    raise MemoryError(f'r: {n:,} images of {m:,} units and {n_classes:,} classes need about {need/2**30:.1f} GiB, '
+                      f'{free/2**30:.1f} are free: give fewer images, fewer layers (`layers` of `find_units`) or fewer mu')
 
-# %% ../nbs/03aa_moments.ipynb #33d5043c
+# %% ../nbs/03aa_moments.ipynb #9f121cb2
 def _given(r, y, n_classes, empty_ok):
     "Responses as a matrix (N, m), their class numbers, how many classes there are, and whether some may be empty"
     known = isinstance(r, Responses)
@@ -145,12 +146,14 @@ def _check_matrix(r):
     "The responses on the CPU as float32 or float64; an error unless all are finite numbers"
     if not isinstance(r, Tensor) or r.ndim != 2 or not r.is_floating_point():
         raise TypeError('r: expected Responses or a float tensor (N, m) of unit responses')
-    if 0 in r.shape: raise ValueError(f'r: expected responses of one unit or more to one image or more, got {tuple(r.shape)}')
+    shape = tuple(r.shape)
+    if 0 in shape: raise ValueError(f'r: expected responses of one unit or more to one image or more, got {shape}')
     r = r.detach().cpu()
     if r.dtype not in (torch.float32, torch.float64): r = r.float()
     broken = ~(torch.isfinite(r.amax(1)) & torch.isfinite(r.amin(1)))
     if not broken.any(): return r
-    raise ValueError(f'r: expected finite responses, got NaN or infinite values for image {listed(broken.nonzero()[:, 0].tolist())}')
+    images = listed(broken.nonzero()[:, 0].tolist())
+    raise ValueError(f'r: expected finite responses, got NaN or infinite values for image {images}')
 
 def _class_counts(y, n_classes, empty_ok):
     "(C,) images of each class; `ValueError` where some have none, unless that is allowed"
@@ -194,7 +197,7 @@ def moments(
     B, n = _class_sums(r, y, len(n)), n.double().numpy()
     return Moments(_gram(r), B, n) if gram else Moments(LazyGram(r.numpy()), B, n, y.numpy())
 
-# %% ../nbs/03aa_moments.ipynb #ac4f2268
+# %% ../nbs/03aa_moments.ipynb #e3e76b3a
 def certificate(
     mo: Moments, # Gram matrix and class sums
     W: np.ndarray, # (C, m) weights with L1 norms of at most `mu`
@@ -224,7 +227,7 @@ def relative_gap(
     W: np.ndarray, # (C, m) weights with L1 norms of at most `mu`
     mu: float, # the bound
 ) -> np.ndarray: # (C,), at least 0 up to rounding; 0 at the optimum
-    "Frank-Wolfe duality gap over the objective, or over a ten-thousandth of the labels' squared norm where that is more"
+    "Frank-Wolfe duality gap over the objective, or over a ten-thousandth of the labels' squared norm if that is more"
     return certificate(mo, W, mu)[1]
 
 # %% ../nbs/03aa_moments.ipynb #92242821

@@ -63,7 +63,7 @@ def per_layer(self: RelevantUnits) -> dict: # layer name → (C,) counts
     "How many units of each layer are relevant to each class"
     return {layer: self.mask[:, columns].sum(1) for layer, columns in self.units.slices.items()}
 
-# %% ../nbs/04_selection.ipynb #da1750ed
+# %% ../nbs/04_selection.ipynb #a80b69bb
 def _row(head, values):
     "A line of the table: a name and one number a class"
     return f'{head:>12}: ' + ' '.join(f'{int(v):4}' for v in values)
@@ -76,7 +76,8 @@ def __repr__(self: RelevantUnits):
     some = n[have] if len(have) else n
     at = '' if self.mu is None else f' at mu={self.mu:g}'
     without = '' if len(have) == len(n) else f'; none for {len(n) - len(have):,} of {len(n):,} classes'
-    head = (f'{self.name} units{at}: {some.min()} to {some.max()} of {m} a class ({some.min()/m:.1%} to {some.max()/m:.1%}), '
+    least, most = some.min(), some.max()
+    head = (f'{self.name} units{at}: {least} to {most} of {m} a class ({least/m:.1%} to {most/m:.1%}), '
             f'{int(self.union.sum())} in all ({self.union.float().mean():.1%}){without}')
     shown = have[:15] if len(n) > 20 else torch.arange(len(n))
     more = [f'{"...":>12}  {len(have) - 15} more classes'] if len(n) > 20 and len(have) > 15 else []

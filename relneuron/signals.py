@@ -255,7 +255,7 @@ def logit_margin(
     top = responses.logits.topk(2, dim=1).values
     return top[:, 1] - top[:, 0]
 
-# %% ../nbs/05c_signals.ipynb #1994aae8
+# %% ../nbs/05c_signals.ipynb #d7a7f556
 def _placed(values, columns, m): # (N, d) → (N, m), zero elsewhere
     if columns is None: return values.float()
     whole = torch.zeros(len(values), m)
@@ -281,7 +281,8 @@ def unit_shares(
     m = len(responses.units)
     if not isinstance(signal, NeighbourRatio):
         e = signal.errors(responses)
-        return _placed((e @ signal.inverse)*e, getattr(signal, 'target', None) if hasattr(signal, 'target') else signal.columns, m)
+        columns = signal.target if isinstance(signal, LayerPrediction) else signal.columns
+        return _placed((e @ signal.inverse)*e, columns, m)
     points, d, pred = signal.points(responses), signal.class_distances(responses), responses.pred
     other = d.scatter(1, pred[:, None], torch.inf).argmin(1)
     return _placed(_of_neighbours(signal, points, pred) - _of_neighbours(signal, points, other), signal.columns, m)
