@@ -276,7 +276,9 @@ class Scorer:
 
     def _layers(self): # names of those that hold units the detector reads; None: all
         read, units = self.det.reads(), self.det.units_
-        return None if read is None else [layer for layer, s in units.slices.items() if read[s].any()] or None
+        if read is None: return None
+        wanted = np.logical_or.reduceat(read.numpy(), np.cumsum([0, *units.sizes[:-1]]))
+        return [layer for layer, w in zip(units.layers, wanted) if w] or None
 
     def _blocks(self, x): # responses to many images at a time, numbered
         parts, at = [], 0

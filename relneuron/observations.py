@@ -21,7 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .checks import batches, listed, progress
-from .core import atomic_write, device_of, eager, fingerprint, frozen, lock_of, plain, precision_of
+from .core import (atomic_write, device_of, eager, fingerprint, frozen, lock_of, modules_of, plain,
+                            precision_of)
 from .layers import IMAGES_FIRST, Look, channel_axis, gathered, hooked, layers_of, row_squares
 
 # %% ../nbs/03_observations.ipynb #2ecd8df9
@@ -219,7 +220,7 @@ def _shared(model):
 
 def _place_and_precision(model, batch):
     "Device and dtype that the network takes; found in one walk where all of it is alike"
-    held = (d.values() for m in plain(model).modules() for d in (m._parameters, m._buffers))
+    held = (d.values() for m in modules_of(plain(model)) for d in (m._parameters, m._buffers))
     found = {(t.device, t.dtype) for values in held for t in values if t is not None and t.is_floating_point()}
     return found.pop() if len(found) == 1 else (device_of(model), precision_of(model, batch))
 
