@@ -68,7 +68,8 @@ def uncalibrated_table(
     import pandas as pd
     rows = [r for r in record.compared if r['found_uncalibrated'] is not None]
     if not rows: raise ValueError('record: no detector of it has a threshold of its own')
-    table = pd.DataFrame(rows).pivot(index='detector', columns='attack', values=['found_uncalibrated', 'false_positives_uncalibrated'])
+    figures = ['found_uncalibrated', 'false_positives_uncalibrated']
+    table = pd.DataFrame(rows).pivot(index='detector', columns='attack', values=figures)
     return table.rename(columns=dict(found_uncalibrated='found', false_positives_uncalibrated='false positives')).round(3)
 
 # %% ../nbs/08g_comparison_tables.ipynb #18f13ab0
@@ -78,7 +79,8 @@ def ranking_table(
 ): # a data frame
     "One figure of every detector and attack"
     import pandas as pd
-    return pd.DataFrame(record.compared).pivot(index='detector', columns='attack', values=figure)[list(record.experiment.attacks)].round(4)
+    table = pd.DataFrame(record.compared).pivot(index='detector', columns='attack', values=figure)
+    return table[list(record.experiment.attacks)].round(4)
 
 # %% ../nbs/08g_comparison_tables.ipynb #ca1841ca
 def cost_table(
@@ -86,18 +88,19 @@ def cost_table(
 ): # a data frame
     "Seconds to fit, milliseconds an image and that over a plain forward pass, units read, kilobytes on disk"
     import pandas as pd
-    rows = [dict(detector=r['detector'], **{'seconds to fit': f'{r["seconds"]:.1f}', 'ms an image': f'{r["milliseconds"]:.2f}',
-                 'over a forward pass': f'{r["milliseconds"]/r["plain"]:.1f}', 'kB on disk': f'{r["bytes"]/1e3:,.0f}',
-                 'units read': '' if r['units_read'] < 0 else r['units_read']}) for r in record.costs]
+    rows = [{'detector': r['detector'], 'seconds to fit': f'{r["seconds"]:.1f}', 'ms an image': f'{r["milliseconds"]:.2f}',
+             'over a forward pass': f'{r["milliseconds"]/r["plain"]:.1f}', 'kB on disk': f'{r["bytes"]/1e3:,.0f}',
+             'units read': '' if r['units_read'] < 0 else r['units_read']} for r in record.costs]
     return pd.DataFrame(rows).set_index('detector')
 
 def controls_table(
     record: Record, # of the comparison study
 ): # a data frame
-    "Clean against clean down the path of attacked images, and one pipeline for both"
+    "Clean against clean down the path of attacked images, one pipeline for both, and no leak"
     import pandas as pd
-    rows = [dict(detector=r['detector'], **{'clean against clean, AUROC': f'{r["identity"]:.3f}', 'expected 0.5 within': f'{r["within"]:.3f}',
-                 'largest change in one pipeline': f'{r["one_pipeline"]:.0e}', 'passed': r['passed']}) for r in record.controls]
+    rows = [{'detector': r['detector'], 'clean against clean, AUROC': f'{r["identity"]:.3f}',
+             'expected 0.5 within': f'{r["within"]:.3f}', 'largest change in one pipeline': f'{r["one_pipeline"]:.0e}',
+             'judged images it was fitted on': r['leaked'], 'passed': r['passed']} for r in record.controls]
     return pd.DataFrame(rows).set_index('detector')
 
 # %% ../nbs/08g_comparison_tables.ipynb #acefce90
@@ -117,7 +120,8 @@ def show_rocs(
     import matplotlib.pyplot as plt
     attacks, scores = record.experiment.attacks, record.pictures['scores']
     names = list(scores if detectors is None else detectors)
-    fig, axs = plt.subplots(1, len(attacks), figsize=(3.3*len(attacks), 3.4), dpi=150, sharex=True, sharey=True, squeeze=False, layout='constrained')
+    fig, axs = plt.subplots(1, len(attacks), figsize=(3.3*len(attacks), 3.4), dpi=150, sharex=True, sharey=True,
+                            squeeze=False, layout='constrained')
     colours, styles = plt.get_cmap('tab10').colors, ('-', '--', ':')
     for ax, attack in zip(axs[0], attacks):
         for k, name in enumerate(n for n in names if attack in scores[n]):
