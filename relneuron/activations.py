@@ -241,10 +241,15 @@ def fit(self: MeansDetector,
     return self
 
 @patch
+def observed(self: MeansDetector, x, units=None):
+    return channel_means(self.model, x, units, self.batch_size, self.normalize)
+
+@patch
 def score_samples(self: MeansDetector,
     x, # (N, C, H, W) images in [0, 1], or a loader
+    on_error: str = 'warn', # where an image has no score; see `check_scores`
 ) -> np.ndarray: # (N,) floats: higher = more suspicious
     "How suspicious each image is"
     self.check_fitted()
     self.check_network()
-    return self.score_responses(channel_means(self.model, x, self.units_, self.batch_size, self.normalize))
+    return self.score_responses(self.observed(x, self.units_), on_error)

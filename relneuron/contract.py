@@ -47,6 +47,7 @@ class Detector(BaseEstimator):
     def learn(self, clean, attacked, y): raise NotImplementedError # for subclasses: sets attributes that end in `_`
     def score(self, responses): raise NotImplementedError # for subclasses: (N,) floats, higher = more suspicious
     def reads(self): return None # for subclasses: (m,) bool, the units whose responses `score` looks at; None: all
+    def observed(self, x, units=None): return observe(self.model, x, units, self.batch_size) # likewise: what it is given
 
     def __sklearn_is_fitted__(self): return hasattr(self, 'fit_images_')
     def check_fitted(self):

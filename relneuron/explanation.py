@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .checks import check_images, progress
-from .core import atomic_write
+from .core import atomic_write, check_out
 from .detection import RelevantNeuronDetector
 from .inspection import class_name, draw_image, draw_map, names_of, set_cam, unit_cam, unit_label
 from .observations import Responses, Unit, observe
@@ -254,6 +254,7 @@ def html_report(
     show: bool = None, # progress bar
 ) -> list: # what `explain` says of the images
     "Write one self-contained HTML page about a batch of images; the most suspicious first"
+    check_out(path)
     found, class_names = explain(det, x, n), names_of(class_names, det.n_classes_)
     rank = [math.inf if math.isnan(e['score']) else e['score'] for e in found]
     order = sorted(range(len(x)), key=lambda i: -rank[i])

@@ -292,6 +292,10 @@ def fit(self: GeneralDetector,
     return self._is_fitted(images)
 
 @patch
+def observed(self: GeneralDetector, x, units=None):
+    return observe(self.model, x, units, self.batch_size, normalize=False)
+
+@patch
 def score_samples(self: GeneralDetector,
     x, # (N, C, H, W) images in [0, 1], or a loader
     on_error: str = 'warn', # where an image has no score; see `check_scores`

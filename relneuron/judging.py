@@ -26,7 +26,7 @@ from .contract import Detector, near_hashes
 from .core import listed, logits, number, progress, show_images, whole
 from .data import ImageSet
 from .detection import RelevantNeuronDetector, forest, load
-from .observations import Responses, observe
+from .observations import Responses
 
 # %% ../nbs/05b_judging.ipynb #67362759
 def _at_threshold(clean, attacked, threshold) -> dict:
@@ -249,20 +249,22 @@ def _loads(det, given, fresh):
     for d in (det, again):
         assert torch.equal(d.fit_images_, near_hashes(given['x'])), 'fit does not remember the images'
 
-# %% ../nbs/05b_judging.ipynb #eab627c7
+# %% ../nbs/05b_judging.ipynb #549fc265
 def _reads_responses(det, given, fresh):
-    "`fit_responses` and `score_responses` do the same, where a detector reads responses"
-    if type(det).learn is Detector.learn: return # it looks at images alone
-    units, images = getattr(det, 'units_', None), (given['x'], given['x_adv'], fresh)
-    clean, attacked, other = (observe(det.model, x, units, det.batch_size) for x in images)
-    again = clone(det).fit_responses(clean, attacked, given['y'])
-    by_responses, by_images = again.score_responses(other), det.score_samples(fresh)
-    assert np.allclose(by_responses, by_images, rtol=1e-5, atol=1e-6), 'responses give other scores'
+    "`score_responses` does the same for a detector that reads responses; `fit_responses` too, if it reads nothing else"
+    if type(det).score is Detector.score: return # it looks at images alone
+    units, by_images = getattr(det, 'units_', None), det.score_samples(fresh)
+    clean, attacked, other = (det.observed(x, units) for x in (given['x'], given['x_adv'], fresh))
+    judges = [det]
+    if type(det).learn is not Detector.learn: judges.append(clone(det).fit_responses(clean, attacked, given['y']))
+    for judge in judges:
+        by_responses = judge.score_responses(other)
+        assert np.allclose(by_responses, by_images, rtol=1e-5, atol=1e-6), 'responses give other scores'
 
 def _unsure(det, given, fresh):
     "An image for which the network gives NaN has no score, is not called clean, and is named"
-    if type(det).learn is Detector.learn: return # it looks at images alone
-    seen = observe(det.model, fresh[:30], getattr(det, 'units_', None), det.batch_size)
+    if type(det).score is Detector.score: return # it looks at images alone
+    seen = det.observed(fresh[:30], getattr(det, 'units_', None))
     bad = torch.zeros(len(seen), 1, dtype=torch.bool).index_fill(0, torch.tensor([3, 5]), True)
     seen = Responses(seen.r, seen.logits.masked_fill(bad, torch.nan), seen.units)
     with warnings.catch_warnings(record=True) as told:
