@@ -4,13 +4,17 @@ BIN = .venv/bin
 # with no network allowed, e.g. in an image that has the wheels: make test PIP_FLAGS="--no-index --find-links wheels"
 PIP_FLAGS ?=
 
-.PHONY: demo test notebooks bench check clean
+.PHONY: demo test test-models notebooks bench check docs clean
 
 demo: .venv/.installed
 	$(BIN)/relneuron demo
 
 test: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing # two notebooks at a time, one thread each
+
+# the whole way through ten networks of torchvision; three of them are in `make test`
+test-models: .venv/.dev
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --path nbs/studies/networks.ipynb --flags models --timing
 
 # run every notebook from top to bottom and keep its outputs; with RELNEURON_DATA the cells on MNIST and CIFAR-10 too.
 # .ci/long takes tcmalloc where it is installed: use it for your own long runs too (.ci/long .venv/bin/relneuron ...)
@@ -36,6 +40,13 @@ check: .venv/.dev
 	@changed=$$(git status --porcelain nbs relneuron README.md); \
 	test -z "$$changed" || { echo "$$changed"; git diff --stat; exit 1; }
 
+# the notebooks with the outputs they have, and the API of every module, as a site that needs no network: _docs/index.html
+docs: .venv/.docs
+	$(BIN)/python .ci/pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file _proc/mkdocs.yml
+	$(BIN)/python .ci/links.py --self-test
+	$(BIN)/python .ci/links.py _docs
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -47,5 +58,9 @@ check: .venv/.dev
 	$(BIN)/pip install -q $(PIP_FLAGS) -e '.[dev]'
 	touch $@
 
+.venv/.docs: .venv/.dev
+	$(BIN)/pip install -q $(PIP_FLAGS) -e '.[dev,docs]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist _docs _proc *.egg-info

@@ -11,6 +11,7 @@ Only counted: long lines and chained statements.
 import ast
 import builtins
 import io
+import os
 import re
 import sys
 import tempfile
@@ -191,12 +192,21 @@ def chained(cell):
 def markdown(path): # text of a notebook's markdown cells
     return '\n'.join(c.source for c in nbformat.read(path, 4).cells if c.cell_type == 'markdown')
 
+def headings(text):
+    "The anchors that Jupyter gives to the headings in `text`"
+    prose = re.sub(r'^```.*?^```', '', text, flags=re.M | re.S)
+    return {re.sub(r'`|\[|\]\([^)]*\)', '', h).strip().replace(' ', '-') for h in re.findall(r'^#+ (.+)$', prose, flags=re.M)}
+
 def check_links(root, paths):
     "Links that lead nowhere, and notebooks that the index does not name"
     texts, index = {p: markdown(p) for p in paths}, root/'nbs'/'index.ipynb'
     for path, text in texts.items():
-        for link in re.findall(r'\]\((?!https?:|#)([^)#\s]+)', text):
-            if not (path.parent/link).exists(): yield f'{path.relative_to(root)}: the link {link} leads nowhere'
+        for link in re.findall(r'\]\((?!https?:)([^)\s]+)', text):
+            file, _, place = link.partition('#')
+            target = Path(os.path.normpath(path.parent/file)) if file else path
+            if not target.exists(): yield f'{path.relative_to(root)}: the link {file} leads nowhere'
+            elif place and place not in headings(texts.get(target, '')):
+                yield f'{path.relative_to(root)}: the link {link} names no heading'
     for path in paths:
         name = path.relative_to(root/'nbs').as_posix()
         if index in texts and path != index and f'({name})' not in texts[index]: yield f'nbs/index.ipynb: {name} is not named'
@@ -261,6 +271,8 @@ def self_test():
         ('imports third, which does not exist', dict(second='from .third import g')),
         ('relneuron/second.py:2 (nbs/01a_second.ipynb #0)', dict(second='from .third import g')),
         ('01a_second.ipynb is not named', dict(index='[first](01_first.ipynb)')),
+        ('the link #Two names no heading', dict(index='# One two\n[x](#One-two) [x](#Two)')),
+        ('the link 01_first.ipynb#A names no heading', dict(index='[x](01_first.ipynb#A) [second](01a_second.ipynb)')),
         ('the link third.ipynb leads nowhere', dict(index='[first](01_first.ipynb) [second](01a_second.ipynb) [x](third.ipynb#a)')),
     ]
     for text, project in bad:

@@ -179,7 +179,7 @@ def _usable(x, x_adv, right, flipped):
     changed = (x_adv != x).flatten(1).any(1) & (x_adv.flatten(1).amax(1) > 0)
     return right & flipped & changed
 
-# %% ../nbs/02_attacks.ipynb #ccd71b56
+# %% ../nbs/02_attacks.ipynb #cbedce70
 def _check_arguments(model, data, attack):
     "`TypeError` or `ValueError` for what cannot be attacked"
     if isinstance(attack, type):
@@ -201,8 +201,8 @@ def _check_task(model, data, attack):
     _warn_of_nan(lost, 'images', 'data', 5)
     right = (out.argmax(1) == data.y) & ~lost
     if right.any(): return right
-    raise ValueError(f'data: the model has none of {len(data)} images right: are the labels numbered as its outputs are, '
-                     'and the images scaled as in its training?')
+    raise ValueError(f'data: the model has none of {len(data)} images right: are the labels numbered as its outputs '
+                     'are, and the images scaled as in its training?')
 
 def _warn_of_nan(lost, what, name, level): # `level`: how far up the call is that it concerns
     "Say which images the model gives NaN for"

@@ -87,11 +87,11 @@ def digits(
     x = F.interpolate(x, size=(28, 28), mode='bilinear', align_corners=False).clamp(0, 1)
     return ImageSet(x, found.target[i], tuple('0123456789'), 'digits', split)
 
-# %% ../nbs/00_data.ipynb #b6c31001
+# %% ../nbs/00_data.ipynb #fd8336ee
 def from_npz(
     path, # file with x_train, y_train, x_test, y_test
     split: str = 'train', # 'train' or 'test'
-    class_names = None, # one string a class; without it the labels' own names or numbers, those of 'train' if it has them
+    class_names = None, # one string a class; without it the labels' own names or numbers, those of 'train' if there
     name: str = None, # the file's name without it
 ) -> ImageSet:
     "An image set from a numpy file: 8 or 16 bits or floats in [0, 1], channels first or last, or none"
@@ -232,7 +232,7 @@ def load_data(
     if path.suffix == '.npz': return from_npz(path, split, class_names)
     return _load_folder(path, split, class_names)
 
-# %% ../nbs/00_data.ipynb #f51137c9
+# %% ../nbs/00_data.ipynb #e6d3f4c9
 def load_images(
     name, # see `load_data`; a folder needs no class folders, a .npz file no labels; or one image file
     split: str = 'test', # 'train' or 'test', where there are parts
@@ -242,7 +242,8 @@ def load_images(
 ) -> tuple: # (N, C, H, W) images in [0, 1], and a name for each: its file within the folder, or its number
     "Images without labels"
     path = Path(name).expanduser()
-    if path.is_file() and path.suffix.lower() in EXTENSIONS: return read_images([path], channels, size, path), (path.name,)
+    if path.is_file() and path.suffix.lower() in EXTENSIONS:
+        return read_images([path], channels, size, path), (path.name,)
     _check_name(name, split)
     if path.is_dir() and name not in DATASETS:
         files = image_files(path/split if split in _parts_or_none(path) else path)

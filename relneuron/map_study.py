@@ -66,7 +66,7 @@ def maps_apart(run: Run, attack: str, n: int = 500, draws: int = 5) -> dict: # v
     flat = run.stages(map_distances_of, run.network, adv, paper_detector(run, attack), clean, n, draws, run.show)
     return unflatten(flat.value)
 
-# %% ../nbs/08b_map_study.ipynb #06a959d6
+# %% ../nbs/08b_map_study.ipynb #13d68d84
 def map_claims(attack: str, apart: dict) -> list: # one dict a view, measure and unit set
     "Mean distances, and paired tests of each set against random units and of the shared units against it"
     rows = []
@@ -76,11 +76,13 @@ def map_claims(attack: str, apart: dict) -> list: # one dict a view, measure and
             for k in named:
                 random = compare_changes(sets, k, f'random as {k}', measure)
                 shared = compare_changes(sets, 'shared', k, measure)
+                figures = dict(distance=random['mean_first'], random=random['mean_second'])
+                tests = dict(p_random=random['p'], p_shared=shared['p'])
                 rows.append(dict(attack=attack, view=view, measure=measure, unit_set=k, pairs=len(sets[k][measure]),
-                                 distance=random['mean_first'], random=random['mean_second'], p_random=random['p'], p_shared=shared['p']))
+                                 **figures, **tests))
     return rows
 
-# %% ../nbs/08b_map_study.ipynb #92f43a28
+# %% ../nbs/08b_map_study.ipynb #56477f7b
 class Told:
     "How a stage keeps tensors and what is said of them"
     def save(value, path):
@@ -104,7 +106,7 @@ def first_verdicts(model, adv, seen, det):
     return found, tensors
 
 def explained(run: Run, attack: str) -> tuple: # ('caught' or 'missed' → dict, the same → tensors)
-    "What is said of the first attacked test image that is caught and of the first that is missed; their maps and images apart"
+    "What is said of the first attacked test image that is caught, and of the first missed; their maps and images apart"
     adv, seen = run.adversarials('test', attack), run.attacked('test', attack)
     return run.stages(first_verdicts, run.network, adv, seen, paper_detector(run, attack)).value
 
@@ -112,10 +114,11 @@ def three_classes(run: Run, attack: str) -> dict: # name → tensors
     "The first attacked test image of the first three classes, and the clean and the attacked set with their weights"
     adv, det = run.adversarials('test', attack).value, paper_detector(run, attack).value
     i = torch.stack([(adv.y == c).nonzero()[0, 0] for c in adv.y.unique()[:3]])
-    sets = {k: dict(mask=s.mask.clone(), weights=s.weights.clone()) for k, s in (('clean', det.clean_), ('attacked', det.attacked_))}
+    chosen = {'clean': det.clean_, 'attacked': det.attacked_}
+    sets = {k: dict(mask=s.mask.clone(), weights=s.weights.clone()) for k, s in chosen.items()}
     return dict(x=adv.x[i], x_adv=adv.x_adv[i], y=adv.y[i], y_adv=adv.y_adv[i], **sets)
 
-# %% ../nbs/08b_map_study.ipynb #6c291573
+# %% ../nbs/08b_map_study.ipynb #65b42974
 def map_study(run: Run) -> tuple: # (results, pictures)
     "Figures 6 and 7, the claim about shared units, verdicts explained"
     changes, verdicts, pictures = [], {}, dict(maps={}, explained={}, three={})
@@ -124,5 +127,6 @@ def map_study(run: Run) -> tuple: # (results, pictures)
         changes += map_claims(a, apart)
         verdicts[a], pictures['explained'][a] = explained(run, a)
         pictures['three'][a] = three_classes(run, a)
-        pictures['maps'][a] = {v: {k: {m: t.half() for m, t in d.items()} for k, d in sets.items()} for v, sets in apart.items()}
+        halves = {path: t.half() for path, t in flatten(apart).items()}
+        pictures['maps'][a] = unflatten(halves)
     return dict(changes=changes, explained=verdicts), pictures

@@ -43,9 +43,9 @@ class LeNet(nn.Module):
         for fc in (self.fc1, self.fc2): x = F.relu(fc(x))
         return self.fc3(x)
 
-# %% ../nbs/01_models.ipynb #1192b7a7
+# %% ../nbs/01_models.ipynb #95666c4a
 class CarliniNet(nn.Module):
-    "Conv 32, 32, pool, 64, 64, pool, then 200, 200 and `n_classes` outputs, ReLUs (Carlini and Wagner 2017; paper §5.2)"
+    "Conv 32, 32, pool, 64, 64, pool, then 200, 200 and `n_classes` outputs, ReLUs (Carlini and Wagner 2017; §5.2)"
     def __init__(self,
         n_classes: int = 10, # outputs of the last layer
         in_channels: int = 1, # 1 (grey) or 3 (colour)
@@ -150,11 +150,12 @@ def load_checkpoint(
     model.config = config
     return model.to(device).eval()
 
-# %% ../nbs/01_models.ipynb #2a3195a5
-_PLACES = [(r'^block(\d+)\.layer\.(\d+)\.bn(\d)\.', lambda m: f'denseblock{m[1]}.denselayer{int(m[2]) + 1}.norm{m[3]}.'),
-           (r'^block(\d+)\.layer\.(\d+)\.conv(\d)\.', lambda m: f'denseblock{m[1]}.denselayer{int(m[2]) + 1}.conv{m[3]}.'),
-           (r'^trans(\d+)\.bn1\.', r'transition\1.norm.'), (r'^trans(\d+)\.conv1\.', r'transition\1.conv.'),
-           (r'^conv1\.', 'conv0.'), (r'^bn1\.', 'norm5.')]
+# %% ../nbs/01_models.ipynb #17903942
+_PLACES = [
+    (r'^block(\d+)\.layer\.(\d+)\.bn(\d)\.', lambda m: f'denseblock{m[1]}.denselayer{int(m[2]) + 1}.norm{m[3]}.'),
+    (r'^block(\d+)\.layer\.(\d+)\.conv(\d)\.', lambda m: f'denseblock{m[1]}.denselayer{int(m[2]) + 1}.conv{m[3]}.'),
+    (r'^trans(\d+)\.bn1\.', r'transition\1.norm.'), (r'^trans(\d+)\.conv1\.', r'transition\1.conv.'),
+    (r'^conv1\.', 'conv0.'), (r'^bn1\.', 'norm5.')]
 
 def densenet_bc_name(
     name: str, # of a tensor in a public DenseNet-BC checkpoint
@@ -183,23 +184,25 @@ def _blocks(names) -> tuple: # layers of each block
     places = {tuple(map(int, m.groups())) for n in names if (m := re.match(r'block(\d+)\.layer\.(\d+)\.', n))}
     return tuple(sum(block == b for b, _ in places) for block in sorted({b for b, _ in places}))
 
-# %% ../nbs/01_models.ipynb #c1140377
+# %% ../nbs/01_models.ipynb #0e519c0c
 def import_densenet_bc(
     path, # a checkpoint in the public layout, as torch saved it; only weights are read
     mean, # one number a channel, with which its images were normalised
     std, # one number a channel
 ) -> Normalized: # in evaluation mode; `config` holds the arguments of `densenet` under 'args'
     "A DenseNet-BC from a public checkpoint; `ValueError` for anything else"
-    tensors, want = _state_dict(path), 'path: expected the weights of a DenseNet-BC (conv1, block1.layer.0.bn1, trans1, bn1, fc)'
+    tensors = _state_dict(path)
+    want = 'path: expected the weights of a DenseNet-BC (conv1, block1.layer.0.bn1, trans1, bn1, fc)'
     try: renamed = {densenet_bc_name(name): value for name, value in tensors.items()}
     except KeyError as e: raise ValueError(f'{want}, found {e}') from None
     absent = {'conv1.weight', 'block1.layer.0.conv2.weight', 'fc.weight'} - set(tensors)
     if absent: raise ValueError(f'{want}, found no {", ".join(sorted(absent))}')
     growth, channels = tensors['block1.layer.0.conv2.weight'].shape[0], tensors['conv1.weight'].shape[1]
-    args = dict(n_classes=len(tensors['fc.weight']), in_channels=channels, mean=tuple(mean), std=tuple(std), growth=growth,
-                blocks=_blocks(tensors))
+    args = dict(n_classes=len(tensors['fc.weight']), in_channels=channels, mean=tuple(mean), std=tuple(std),
+                growth=growth, blocks=_blocks(tensors))
     for name, values in dict(mean=mean, std=std).items():
-        if len(values) != channels: raise ValueError(f'{name}: expected {channels} numbers, one a channel, got {len(values)}')
+        if len(values) != channels:
+            raise ValueError(f'{name}: expected {channels} numbers, one a channel, got {len(values)}')
     model = densenet(**args)
     try: model.net.load_state_dict(renamed)
     except RuntimeError as e: raise ValueError(f'{want}: {" ".join(str(e).split())[:200]}') from None

@@ -108,7 +108,7 @@ def lasso_bytes(
     together = min(n_classes, group_size(n, m))
     return weights + 8*together*(3*m + n*min(n, m, 500)) + 2**26 # points of the paths, blocks of responses
 
-# %% ../nbs/03aa_moments.ipynb #3036e14f
+# %% ../nbs/03aa_moments.ipynb #a60b6511
 def available_memory(): # bytes, or None where the system does not say
     "Memory that can still be had: of the machine, and of the container where it has a limit"
     free = []
@@ -132,7 +132,8 @@ def _affordable(n, m, n_classes, mus=1):
         need = lasso_bytes(n, m, n_classes, mus, gram)
         if free is None or need <= free: return gram
     raise MemoryError(f'r: {n:,} images of {m:,} units and {n_classes:,} classes need about {need/2**30:.1f} GiB, '
-                      f'{free/2**30:.1f} are free: give fewer images, fewer layers (`layers` of `find_units`) or fewer mu')
+                      f'{free/2**30:.1f} are free: give fewer images, fewer layers (`layers` of `find_units`) '
+                      'or fewer mu')
 
 # %% ../nbs/03aa_moments.ipynb #9f121cb2
 def _given(r, y, n_classes, empty_ok):

@@ -123,14 +123,15 @@ def _pixels(image, grey: bool) -> np.ndarray: # (H, W[, 3]), 8 or 16 bits or flo
     image = image.convert({'La': 'LA', 'RGBa': 'RGBA'}.get(image.mode, image.mode))
     return np.array(image.convert('L' if grey or image.mode in ('1', 'L', 'LA') else 'RGB'))
 
-# %% ../nbs/000a_pixels.ipynb #35bda865
+# %% ../nbs/000a_pixels.ipynb #e8e35304
 def read_image(file, channels: int, size=None) -> Tensor: # (C, H, W) in [0, 1]
     "An image file; `ValueError`, naming the file, where it cannot be read"
     from PIL import Image
     try:
         with Image.open(file) as image: pixels = _pixels(image, channels == 1)
     except MemoryError: raise
-    except Exception as e: raise ValueError(f'{file}: no readable image: {e}') from e # Pillow raises errors of many types
+    except Exception as e: # Pillow raises errors of many types
+        raise ValueError(f'{file}: no readable image: {e}') from e
     scale = 65535 if pixels.dtype == np.uint16 else _full_scale(pixels, file) if pixels.dtype != np.uint8 else 255
     x = torch.from_numpy(pixels.astype(np.float32)/scale).view(*pixels.shape[:2], -1).permute(2, 0, 1)
     if size is not None: x = F.interpolate(x[None], (size, size), mode='bilinear', antialias=True)[0].clamp(0, 1)

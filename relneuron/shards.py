@@ -52,7 +52,7 @@ class KeyedTensors:
         atomic_write(path, lambda p: save_file(dict(tensors, key=keys.contiguous()), p))
         return path
 
-# %% ../nbs/01b_shards.ipynb #e6411d8d
+# %% ../nbs/01b_shards.ipynb #383d50fa
 @patch
 def get(self: KeyedTensors,
     keys: Tensor, # (n, k) int64
@@ -66,7 +66,8 @@ def get(self: KeyedTensors,
         at, row = torch.tensor(pairs).T
         with safe_open(path, 'pt') as f:
             names = set(f.keys()) - {'key'}
-            if rows and names != set(rows): raise ValueError(f'{path}: expected {sorted(rows)} as in other files, it holds {sorted(names)}')
+            if rows and names != set(rows):
+                raise ValueError(f'{path}: expected {sorted(rows)} as in other files, it holds {sorted(names)}')
             for name in names:
                 t = f.get_tensor(name)
                 rows.setdefault(name, t.new_empty(int(found.sum()), *t.shape[1:]))[at] = t[row]

@@ -41,7 +41,7 @@ def cells_only(run: Run) -> tuple: # (results, no pictures)
     "The cells and nothing else, to compare settings"
     return cells_of(run), {}
 
-# %% ../nbs/08a_table_study.ipynb #054296f0
+# %% ../nbs/08a_table_study.ipynb #e1cac24c
 _CONFIDENCE = {'maximum softmax': MaximumSoftmax, 'logit margin': LogitMargin}
 _THRESHOLD_FREE = ('auroc', 'aupr', 'tpr_at_5_fpr', 'tpr_at_1_fpr', 'fpr_at_95_tpr') # figures that need no threshold
 
@@ -50,7 +50,8 @@ def confidence(run: Run) -> list: # one dict an attack and score
     rows = []
     for attack, (name, kind) in product(run.exp.attacks, _CONFIDENCE.items()):
         det = kind().fit_responses(run.clean('train', attack).value) # it learns nothing from them
-        clean, attacked = (det.score_responses(s.value) for s in (run.clean('test', attack), run.attacked('test', attack)))
+        tested = run.clean('test', attack), run.attacked('test', attack)
+        clean, attacked = (det.score_responses(s.value) for s in tested)
         figures = run.metrics(attack, clean, attacked)
         rows.append(dict(attack=attack, score=name, **{k: figures[k] for k in _THRESHOLD_FREE}))
     return rows
@@ -69,7 +70,7 @@ def paired(run: Run) -> list: # one dict for every two unit sets
         rows.append(dict(attack=a, with_label=l, first=first, second=second, **test))
     return rows
 
-# %% ../nbs/08a_table_study.ipynb #b849d401
+# %% ../nbs/08a_table_study.ipynb #f62edd4f
 def put_aside(
     seen: Responses, # to training images
     n: int, # how many training images there are
@@ -81,7 +82,7 @@ def put_aside(
 
 @stage('tensors')
 def class_scores(seen, y, n, aside, mu, solver, tol):
-    "The solution of the mu-Lasso that `RelevantMarginDetector` reads its class scores from; of the predicted classes without `y`"
+    "The mu-Lasso from which `RelevantMarginDetector` reads its class scores; of the predicted classes without `y`"
     learned, _ = put_aside(seen, n, aside)
     labels = learned.pred if y is None else y[learned.index]
     found = mu_lasso(learned.r, labels, mu, n_classes=learned.n_classes, empty_ok=y is None, solver=solver, tol=tol)
@@ -90,7 +91,7 @@ def class_scores(seen, y, n, aside, mu, solver, tol):
 def _solution(saved: dict, det: RelevantMarginDetector) -> MuLasso:
     return MuLasso(saved['W'], det.mu, saved['gap'], saved['objective'], det.solver, saved['seconds'].item())
 
-# %% ../nbs/08a_table_study.ipynb #0ab33bc5
+# %% ../nbs/08a_table_study.ipynb #99283e33
 _PAPER = 'paper' # the paper's own detector, among the candidates
 
 def candidate(name: str, trees: int, seed: int): # a detector
@@ -99,7 +100,10 @@ def candidate(name: str, trees: int, seed: int): # a detector
     return RelevantMarginDetector(seed=seed, classifier=classifiers(trees, seed)[name])
 
 @stage('tensors')
-def candidate_scores(det, clean, attacked, y, n, aside, solutions, tested, tol=TOL): # `tol`: the paper's detector solves to it
+def candidate_scores(
+    det, clean, attacked, y, n, aside, solutions, tested,
+    tol=TOL, # the paper's detector solves to it
+):
     "Scores 'clean' and 'attacked' of a candidate: of the images put aside, or of those to be `tested`"
     begin = time.perf_counter() - sum(s['seconds'].item() for s in solutions)
     given = dict(solutions=[_solution(s, det) for s in solutions]) if solutions else {}
@@ -109,13 +113,14 @@ def candidate_scores(det, clean, attacked, y, n, aside, solutions, tested, tol=T
     scores = {k: torch.from_numpy(det.score_responses(s)).float() for k, s in zip(('clean', 'attacked'), pair)}
     return dict(scores, seconds=torch.tensor(time.perf_counter() - begin))
 
-# %% ../nbs/08a_table_study.ipynb #48f98a69
+# %% ../nbs/08a_table_study.ipynb #f1874142
 def candidates(run: Run, name: str, attack: str, share: float) -> dict: # 'clean', 'attacked', 'seconds'
     "Scores of one candidate: on the share of training images put aside, or on the test images where that is 0"
     y, aside, det = run.labels('train', attack), (run.exp.seed, share), candidate(name, run.exp.trees, run.exp.seed)
     clean, attacked = run.clean('train', attack), run.attacked('train', attack)
     asked = dict(n=len(y), aside=aside, mu=det.mu, solver=det.solver, tol=1e-3) # as `margin_solutions`
-    solutions = [run.stages(class_scores, seen, labels, **asked) for seen, labels in ((clean, y), (attacked, None)) if name != _PAPER]
+    both = [] if name == _PAPER else [(clean, y), (attacked, None)]
+    solutions = [run.stages(class_scores, seen, labels, **asked) for seen, labels in both]
     tested = None if share else (run.clean('test', attack), run.attacked('test', attack))
     learned = dict(clean=clean, attacked=attacked, y=y, n=len(y), aside=aside, solutions=solutions)
     return run.stages(candidate_scores, det, **learned, tested=tested).value
@@ -127,7 +132,8 @@ def own(run: Run) -> dict: # validation: rows; mean: name → balanced accuracy;
         scores = candidates(run, name, attack, .2)
         found = detection_metrics(scores['clean'], scores['attacked'])
         figures = {k: found[k] for k in ('balanced_accuracy', 'auroc')}
-        rows.append(dict(candidate=name, attack=attack, **figures, n_clean=len(scores['clean']), n_attacked=len(scores['attacked'])))
+        rows.append(dict(candidate=name, attack=attack, **figures, n_clean=len(scores['clean']),
+                         n_attacked=len(scores['attacked'])))
     mean = {n: float(np.mean([r['balanced_accuracy'] for r in rows if r['candidate'] == n])) for n in names[1:]}
     chosen = max(mean, key=mean.get)
     for attack in run.exp.attacks:
@@ -136,7 +142,7 @@ def own(run: Run) -> dict: # validation: rows; mean: name → balanced accuracy;
         test.append(dict(attack=attack, **figures, seconds=round(scores['seconds'].item(), 2)))
     return dict(validation=rows, mean=mean, chosen=chosen, test=test)
 
-# %% ../nbs/08a_table_study.ipynb #8e11f897
+# %% ../nbs/08a_table_study.ipynb #a215dfd8
 @stage('json')
 def identity(det, train, test, seed, tol=TOL): # `tol`: the detector solves to it
     "The identity attack"
@@ -146,11 +152,12 @@ def control(run: Run) -> dict: # auroc, standard_error, passed
     "The identity attack, with the detector of the smallest mu, on the images of the attack that has most"
     attack = max(run.exp.attacks, key=lambda a: len(run.labels('train', a)))
     images, e = (run.images(s, attack) for s in ('train', 'test')), run.exp
-    det = RelevantNeuronDetector(run.model, min(e.mus), rectify=e.rectify, seed=e.seed, classifier=forest(e.trees, e.seed))
+    det = RelevantNeuronDetector(run.model, min(e.mus), rectify=e.rectify, seed=e.seed,
+                                 classifier=forest(e.trees, e.seed))
     return run.stages(identity, det, *images, e.seed).value
 
-# %% ../nbs/08a_table_study.ipynb #93383a7a
-def compared_sets(on_clean: RelevantUnits, on_attacked: RelevantUnits, alive, seed: int) -> dict: # name → mask, or None for all
+# %% ../nbs/08a_table_study.ipynb #e732c91b
+def compared_sets(on_clean: RelevantUnits, on_attacked: RelevantUnits, alive, seed: int) -> dict: # name → mask or None
     "The sets of units whose distances Figures 2 and 3 show"
     shared = on_clean & on_attacked
     chosen = {'clean': on_clean, 'random as clean': on_clean.random_like(seed, alive),
@@ -164,7 +171,8 @@ def group_distances(clean, several, n, draw, y, mu, on_clean, on_attacked, seed,
     both = [RelevantUnits(masks[str(mu)], seen.units, mu) for masks in (on_clean, on_attacked)]
     for name, mask in compared_sets(*both, seen.alive, seed).items():
         groups = distance_groups(seen, attacked, y[seen.index], mask)
-        found |= {f'separation/{name}/{pair}': torch.tensor(p, dtype=torch.float64) for pair, p in separation(groups).items()}
+        apart = {pair: torch.tensor(p, dtype=torch.float64) for pair, p in separation(groups).items()}
+        found |= {f'separation/{name}/{pair}': p for pair, p in apart.items()}
         for group, values in groups.items():
             drawn = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))[:kept]
             found[f'{name}/{group}'] = values[drawn].half()
@@ -184,19 +192,21 @@ def distances(
     apart = samples.pop('separation')
     return {name: {pair: p.item() for pair, p in pairs.items()} for name, pairs in apart.items()}, samples
 
-# %% ../nbs/08a_table_study.ipynb #fc2bc47c
+# %% ../nbs/08a_table_study.ipynb #fe15907e
 def table_cell(run: Run, attack: str) -> dict: # a cell
     "The paper's detector: shared units, with label, smallest mu"
     return cell(attack, 'shared', min(run.exp.mus), True, run.exp.seed)
 
 def gallery(run: Run, attack: str, n: int = 8) -> dict: # 'first', 'caught', 'missed' → tensors
-    "The first attacked test images, and the first that were caught and missed, with labels and scores (Figures 4 and 5)"
+    "The first attacked test images, the first caught and the first missed, with labels and scores (Figures 4 and 5)"
     adv, scores = run.adversarials('test', attack).value, run.scores(table_cell(run, attack))[attack]
-    def shown(i): return dict(x=adv.x[i].half(), x_adv=adv.x_adv[i].half(), y=adv.y[i], y_adv=adv.y_adv[i], score=scores[i])
-    caught = scores > .5
-    return dict(first=shown(torch.arange(len(scores))[:n]), caught=shown(caught.nonzero()[:n, 0]), missed=shown((~caught).nonzero()[:n, 0]))
+    everything, caught = torch.ones(len(scores), dtype=torch.bool), scores > .5
+    def first_of(which):
+        i = which.nonzero()[:n, 0]
+        return dict(x=adv.x[i].half(), x_adv=adv.x_adv[i].half(), y=adv.y[i], y_adv=adv.y_adv[i], score=scores[i])
+    return dict(first=first_of(everything), caught=first_of(caught), missed=first_of(~caught))
 
-# %% ../nbs/08a_table_study.ipynb #75658233
+# %% ../nbs/08a_table_study.ipynb #005fa230
 @stage('json')
 def nearest_classes(attacked, train, scores, name, n):
     "Of missed and of caught images: how often the nearest training image has the class they are taken for"
@@ -209,11 +219,12 @@ def nearest_classes(attacked, train, scores, name, n):
     return found
 
 def look_alikes(run: Run, attack: str, n: int = 500) -> dict: # shares, and numbers of images
-    "Is the nearest clean training image, in pixels, of the class an attacked image is taken for? For missed and for caught ones"
+    "Is the nearest clean training image, in pixels, of the class that a missed or a caught image is taken for?"
     scores = run.scored(table_cell(run, attack))
-    return run.stages(nearest_classes, run.adversarials('test', attack), run.images('train', attack), scores, attack, n).value
+    attacked, train = run.adversarials('test', attack), run.images('train', attack)
+    return run.stages(nearest_classes, attacked, train, scores, attack, n).value
 
-# %% ../nbs/08a_table_study.ipynb #76aaa6ec
+# %% ../nbs/08a_table_study.ipynb #787bf06b
 def _best(work, n: int) -> float: # milliseconds an image, of three runs
     def seconds():
         begin = time.perf_counter()
@@ -223,7 +234,7 @@ def _best(work, n: int) -> float: # milliseconds an image, of three runs
 
 @stage('json')
 def milliseconds(model, images, units, seen, clean, several, n, draw, y, mu, classifier, first):
-    "A forward pass, the same with the responses of all units, and the forest on top: milliseconds an image, in batches of 256"
+    "A forward pass, with the responses of all units, and the forest on top: milliseconds an image, in batches of 256"
     x, few = images.x[:first], seen[:first]
     det = RelevantNeuronDetector(mu=mu, classifier=classifier)
     learned = in_turn([clean], n, draw)
@@ -236,15 +247,17 @@ def overhead(run: Run, n: int = 1000) -> dict: # milliseconds an image, in batch
     "The network's forward pass alone, with the responses of all units, and what features and forest take on top"
     attack, e = run.exp.attacks[0], run.exp
     learned = dict(clean=run.clean('train', attack), y=run.labels('train', attack), **run.learned_from(attack, e.seed))
-    return run.stages(milliseconds, run.network, run.images('test', attack), run.units, run.clean('test', attack), **learned,
-                      mu=min(e.mus), classifier=forest(e.trees, e.seed), first=n).value
+    seen = run.network, run.images('test', attack), run.units, run.clean('test', attack)
+    settings = dict(mu=min(e.mus), classifier=forest(e.trees, e.seed), first=n)
+    return run.stages(milliseconds, *seen, **learned, **settings).value
 
-# %% ../nbs/08a_table_study.ipynb #72b19882
+# %% ../nbs/08a_table_study.ipynb #ce0d9f5b
 def table_study(run: Run) -> tuple: # (results, pictures)
     "Tables 1 and 2, and what Figures 2 to 5 are drawn from"
     attacks, results = run.exp.attacks, cells_of(run)
     far = {a: distances(run, a) for a in attacks}
-    results |= dict(confidence=confidence(run), paired=paired(run), own=own(run), control=control(run), overhead=overhead(run),
-                    separation={a: f[0] for a, f in far.items()}, look_alikes={a: look_alikes(run, a) for a in attacks})
+    results |= dict(confidence=confidence(run), paired=paired(run), own=own(run), control=control(run),
+                    overhead=overhead(run), separation={a: f[0] for a, f in far.items()},
+                    look_alikes={a: look_alikes(run, a) for a in attacks})
     shown = {a: {k: f[1][k] for k in ('all', 'clean', 'random as clean', 'shared')} for a, f in far.items()}
     return results, dict(gallery={a: gallery(run, a) for a in attacks}, distances=shown)

@@ -128,7 +128,7 @@ def pivot(
     wide = frame.set_index([*down, across])[list(values)].unstack(across)
     return wide.reindex(index=frame.set_index(down).index.unique(), columns=columns)
 
-# %% ../nbs/08c_tables.ipynb #5db4ef6f
+# %% ../nbs/08c_tables.ipynb #b7c16568
 _OPTIONS = {'attacks': '--attacks', 'preset': '--preset', 'n_per_class': '--n-per-class', 'n_test': '--n-test',
             'seeds': '--repeats', 'rectify': '--rectify'}
 
@@ -151,7 +151,8 @@ def command(
     for setting, option in _OPTIONS.items():
         value = getattr(exp, setting)
         if value != getattr(usual[scale], setting): line += [option, _option(setting, value)]
-    others = {f.name: getattr(exp, f.name) for f in fields(exp) if f.name not in (*_OPTIONS, 'name', 'data', 'model', 'study', 'table')}
+    said = (*_OPTIONS, 'name', 'data', 'model', 'study', 'table')
+    others = {f.name: getattr(exp, f.name) for f in fields(exp) if f.name not in said}
     changed = [f'{k}={v!r}' for k, v in others.items() if v != getattr(usual[scale], k)]
     return ' '.join(line + ([f'(from Python, with {", ".join(changed)})'] if changed else []))
 
