@@ -7,7 +7,7 @@ __all__ = ['EXPERIMENTS', 'Experiment', 'cell', 'parts', 'mus_used', 'experiment
            'clean_responses', 'attacked_responses', 'selections', 'forest_scores', 'Run', 'environment', 'flatten',
            'unflatten', 'Record', 'records_in', 'write_index', 'read_record', 'record_fields', 'run_experiment']
 
-# %% ../nbs/08_experiments.ipynb #08a5c31f
+# %% ../nbs/08_experiments.ipynb #4b295800
 import json
 import os
 import platform
@@ -34,10 +34,10 @@ from .judging import detection_metrics
 from .lasso import TOL, mu_lasso
 from .models import accuracy, load_model
 from .observations import Responses, find_units, observe
-from .presets import PRESETS, make_attack
+from .presets import FAMILIES, PRESETS, make_attack
 from .selection import RelevantUnits, relevant_units, unit_set, with_fallback
 
-# %% ../nbs/08_experiments.ipynb #85bfb76b
+# %% ../nbs/08_experiments.ipynb #d830bc33
 _CELLS = ('cells', 'attack', 'unit_set', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used')
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Experiment:
     extra: tuple = () # further detectors beside the table: (unit_set, mu, with_label) of each
     seeds: tuple = () # the cells of the smallest mu again, each on training images that the seed draws
     draw: float = .9 # share of the training images that such a seed draws
+    tested_only: tuple = () # those of the attacks that no detector learns from: no training image is attacked
     transfer: bool = False # test detectors on attacks they were not trained on, and train one on all attacks
     n_per_class: int = 1000 # training images a class, the first ones (paper §5.1); or a dict: attack → number
     clean_per_class: int = None # training images a class of detectors that learn from clean images alone; n_per_class without it
@@ -72,6 +73,10 @@ class Experiment:
             v = getattr(self, k)
             if isinstance(v, dict) and set(v) != set(self.attacks):
                 raise ValueError(f'{k}: expected a number for each of {", ".join(self.attacks)}, got one for {", ".join(v)}')
+
+    def splits(self, attack: str) -> tuple: # of 'train', 'test'
+        "Which images are attacked"
+        return ('test',) if attack in self.tested_only else ('train', 'test')
 
     def size(self, attack: str) -> tuple: # (training images a class, test images or None)
         "Numbers of images of an attack; of several joined by '+', those they have in common"
@@ -98,12 +103,16 @@ def mus_used(exp: Experiment) -> list: # ascending
     "Every mu of every part"
     return sorted({c['mu'] for cells in parts(exp).values() for c in cells})
 
-# %% ../nbs/08_experiments.ipynb #4baed8bc
+# %% ../nbs/08_experiments.ipynb #4ef5f581
 _THREE, _SETS = ('fgsm', 'jsma', 'cw'), ('shared', 'clean', 'nonshared')
 _BESIDE = (('shared', 5., True), ('shared', 5., False), ('shared', 3., True), ('shared', 3., False),
            ('random', 10., True), ('random', 3., True), ('all', 10., True))
 _COMPARED = ('compared', 'detector', 'attack', 'found', 'lowest', 'highest', 'false_positives', 'auroc')
 _CHANGES = ('changes', 'attack', 'view', 'measure', 'unit_set', 'distance', 'random')
+_FAMILIES = ('summary', 'detector', 'shown', *FAMILIES, 'worst', 'clean', 'changed')
+_EVERY = sum(FAMILIES.values(), ())
+_LEARNED = dict.fromkeys(_EVERY, 20) | {'fgsm': 200, 'cw-10': 10, 'cw-20': 10, 'salt': 50, 'l1': 50, 'spatial': 50} # a class
+_MET = dict.fromkeys(_EVERY, 1000) | dict.fromkeys(('cw', 'cw-10', 'cw-20'), 300) | dict.fromkeys(FAMILIES['black-box'], 50)
 
 EXPERIMENTS = {
     # Tables 1 and 2 with everything beside them
@@ -116,9 +125,13 @@ EXPERIMENTS = {
                        preset='paper_exp2', train_preset='paper_exp1', clean_per_class=1000, n_test=150),
     # Figures 6 and 7; 500 pairs of every attack are looked at
     'exp3': Experiment('exp3', 'relneuron.map_study:map_study', _CHANGES, attacks=_THREE, n_test=520),
+    # attacks that a detector was not shown; not in the paper
+    'exp4': Experiment('exp4', 'relneuron.generalisation_study:generalisation_study', _FAMILIES, attacks=_EVERY,
+                       tested_only=FAMILIES['black-box'], preset='families_mnist', clean_per_class=1000, trees=300, seeds=(1, 2),
+                       n_per_class=_LEARNED, n_test=_MET),
 }
 
-# %% ../nbs/08_experiments.ipynb #84a3651a
+# %% ../nbs/08_experiments.ipynb #e15e9238
 _MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist', ('exp2', 'mnist'): 'carlini-mnist'}
 _SMALL = dict(n_per_class=50, n_test=200, trees=100, preset='small')
 
@@ -139,9 +152,9 @@ def experiment(
         raise ValueError(f'settings: {", ".join(sorted(unknown))} is no setting of an Experiment')
     usual = replace(EXPERIMENTS[name], data=data, model=model, **(_SMALL if scale == 'small' else {}))
     if scale == 'small': usual = replace(usual, train_preset=usual.train_preset and 'small', clean_per_class=None)
-    for k in ('n_per_class', 'n_test'): # attacks without a number of their own have the scale's
-        if isinstance(settings.get(k), dict):
-            settings[k] = {a: getattr(usual, k) for a in settings.get('attacks', usual.attacks)} | settings[k]
+    for k, which in (('n_per_class', 0), ('n_test', 1)): # attacks without a number of their own have the scale's
+        if isinstance(settings.get(k, getattr(usual, k)), dict):
+            settings[k] = {a: usual.size(a)[which] for a in settings.get('attacks', usual.attacks)} | settings.get(k, {})
     return replace(usual, **settings)
 
 # %% ../nbs/08_experiments.ipynb #41edc663
@@ -336,12 +349,12 @@ def judge(self: Run,
     return dict(cell, tested=name, **figures, units_per_class=counts, units_used=union, fallback_classes=fallback,
                 seconds=round(scores['seconds'].item(), 2))
 
-# %% ../nbs/08_experiments.ipynb #adb2d39b
+# %% ../nbs/08_experiments.ipynb #224ad957
 @patch
 def travel(self: Run, carry, folder, **arguments) -> dict: # 'attack split' → what `carry` gives
     "Call `pack_shards` or `unpack_shards` for the images of every attack"
     results = {}
-    for a, s in product(self.exp.attacks, self.whole):
+    for a, s in ((a, s) for a in self.exp.attacks for s in self.exp.splits(a)):
         attack, settings = self.presets[s][a].make()
         settings |= dict(seed=self.exp.seed, shards=self.shards, folder=folder)
         results[f'{a} {s}'] = carry(self.model, self.images(s, a).value, attack, **settings, **arguments)
@@ -387,9 +400,9 @@ def unflatten(flat: dict) -> dict:
         at[last] = v
     return nested
 
-# %% ../nbs/08_experiments.ipynb #a2262a9c
+# %% ../nbs/08_experiments.ipynb #80b185da
 _ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
-_LATER = {'train_preset': None, 'clean_per_class': None} # settings that older records do not have, and what they stood for
+_LATER = {'train_preset': None, 'clean_per_class': None, 'tested_only': ()} # settings that older records do not have, and what they stood for
 
 def _tuples(v): return tuple(map(_tuples, v)) if isinstance(v, list) else v # JSON has lists only
 
@@ -420,7 +433,7 @@ class Record:
     @property
     def key(self) -> str: # 8 hexadecimal digits
         "Names the record: its settings, and fingerprints of network and images"
-        settings = {k: v for k, v in self.fields['experiment'].items() if k not in _ELSEWHERE and v != _LATER.get(k, ...)}
+        settings = {k: v for k, v in self.fields['experiment'].items() if k not in _ELSEWHERE and _tuples(v) != _LATER.get(k, ...)}
         return fingerprint(settings, self.fields['made_of'])[:8]
 
     @property
@@ -504,7 +517,7 @@ def read_record(
         raise ValueError(f'wanted: {len(fitting)} records fit, say more to choose one: {", ".join(fitting)}')
     return Record.load(Path(folder)/fitting[0])
 
-# %% ../nbs/08_experiments.ipynb #7a66f73c
+# %% ../nbs/08_experiments.ipynb #708d8794
 def _summary(adv: Adversarials) -> dict:
     "What an attack did"
     sizes = {p: adv.norms(p).median().item() for p in ('linf', 'l2', 'l0')}
@@ -512,7 +525,8 @@ def _summary(adv: Adversarials) -> dict:
 
 def record_fields(run: Run, device) -> dict: # fields of a record
     "What was run, on what, and where"
-    sets = {s: max((run.images(s, a).value for a in run.exp.attacks), key=len) for s in run.whole}
+    attacked = {s: [a for a in run.exp.attacks if s in run.exp.splits(a)] for s in run.whole}
+    sets = {s: max((run.images(s, a).value for a in attacked[s]), key=len) for s in run.whole}
     made_of = dict(model=fingerprint(run.model), **{s: fingerprint(d.x, d.y) for s, d in sets.items()})
     return dict(
         experiment=json.loads(json.dumps(asdict(run.exp))), made_of=made_of, environment=environment(device),
@@ -531,7 +545,7 @@ def run_experiment(
     "Run an experiment, or what of it is not yet done, and write its record"
     begin, study = time.perf_counter(), resolve_name(exp.study)
     run = Run(exp, Path(out)/'cache', device, show, batch_size)
-    attacks = {f'{a} {s}': _summary(run.adversarials(s, a).value) for a in exp.attacks for s in run.whole}
+    attacks = {f'{a} {s}': _summary(run.adversarials(s, a).value) for a in exp.attacks for s in exp.splits(a)}
     results, pictures = study(run)
     fields = dict(record_fields(run, device), attacks=attacks, results=results, seconds=round(time.perf_counter() - begin, 2))
     record = Record(fields, pictures)
