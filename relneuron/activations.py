@@ -227,8 +227,7 @@ def fit(self: MeansDetector,
 ) -> MeansDetector: # self
     "Learn from images: read their channel means, then `fit_responses`"
     self.check_network()
-    if self.needs_attacked and x_adv is None:
-        raise ValueError(f'x_adv: {type(self).__name__} learns from attacked images too')
+    self.check_attacked(x_adv)
     if isinstance(x, Tensor) and y is not None: check_labels(y, len(x))
     clean, attacked = self.passing(x), None
     known = vars(self.remember(clean)).copy() # which images, and which network

@@ -47,7 +47,7 @@ class Detector(BaseEstimator):
     def learn(self, clean, attacked, y): raise NotImplementedError # for subclasses: sets attributes that end in `_`
     def score(self, responses): raise NotImplementedError # for subclasses: (N,) floats, higher = more suspicious
     def reads(self): return None # for subclasses: (m,) bool, the units whose responses `score` looks at; None: all
-    def observed(self, x, units=None): return observe(self.model, x, units, self.batch_size) # likewise: what it is given
+    def observed(self, x, units=None): return observe(self.model, x, units, self.batch_size) # likewise: what it reads
 
     def __sklearn_is_fitted__(self): return hasattr(self, 'fit_images_')
     def check_fitted(self):
@@ -62,6 +62,10 @@ class Detector(BaseEstimator):
     def check_network(self):
         "For subclasses: raise `ValueError` without a network"
         if self.model is None: raise ValueError(f'model: {type(self).__name__} needs its network to look at images')
+    def check_attacked(self, attacked, name='x_adv'):
+        "For subclasses: raise `ValueError` where attacked images are learned from and there are none"
+        if not self.needs_attacked or attacked is not None: return
+        raise ValueError(f'{name}: {type(self).__name__} learns from attacked images too')
 
 # %% ../nbs/04c_contract.ipynb #2ad854f0
 @patch
@@ -247,8 +251,7 @@ def fit(self: Detector,
     "Learn from images: observe them, then `fit_responses`"
     self.forget()
     self.check_network()
-    if self.needs_attacked and x_adv is None:
-        raise ValueError(f'x_adv: {type(self).__name__} learns from attacked images too')
+    self.check_attacked(x_adv)
     clean, attacked = _arrivals(x, x_adv if self.needs_attacked else None)
     y = _true_classes(y, clean, check_model(self.model, clean.first))
     units = find_units(self.model, clean.first, getattr(self, 'layers', None), getattr(self, 'rectify', None))

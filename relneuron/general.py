@@ -23,13 +23,14 @@ from .observations import Responses, Units, check_responses, find_units, observe
 from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, early_and_late, logit_margin,
                                normalized, rooted, unit_shares)
 
-# %% ../nbs/05d_general.ipynb #19fdc4af
-_CHANGES = ('blur', 'JPEG', 'gamma 0.8', 'gamma 1.25') # of `harmless_changes`, besides noise
-
+# %% ../nbs/05d_general.ipynb #ab760b46
 def _noisy(x, l2, hashes, seed): # noise of that norm, drawn from the image's own hash
     generators = [torch.Generator().manual_seed((h + seed) % 2**63) for h in hashes.tolist()]
     noise = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators])
     return (x + noise*(l2/noise.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)).clamp(0, 1)
+
+# %% ../nbs/05d_general.ipynb #c63135b2
+_CHANGES = ('blur', 'JPEG', 'gamma 0.8', 'gamma 1.25') # of `harmless_changes`, besides noise
 
 def harmless_versions(
     x: Tensor, # (N, C, H, W) images in [0, 1]
@@ -46,11 +47,12 @@ def harmless_versions(
         else: changed[rows] = _noisy(x[rows], what, hashes[rows], seed)
     return changed
 
-# %% ../nbs/05d_general.ipynb #2ca45e63
+# %% ../nbs/05d_general.ipynb #9ca41399
 def _heaviest(responses, among, n, mu): # n of the units `among`: those with the largest weights for any class
     weights = mu_lasso(responses.r[:, among], responses.pred, mu, responses.n_classes, empty_ok=True, tol=1e-3).W
     return among[weights.abs().amax(0).topk(n).indices.sort().values]
 
+# %% ../nbs/05d_general.ipynb #55853473
 def most_relevant(
     responses: Responses, # to clean images
     most: int = 4096, # how many units at most
@@ -62,6 +64,7 @@ def most_relevant(
     n = min(len(early), max(most//2, most - len(late)))
     return torch.cat([_heaviest(normalized(responses), half, k, mu) for half, k in ((early, n), (late, most - n)) if k])
 
+# %% ../nbs/05d_general.ipynb #9bef02ea
 def reduced(
     responses: Responses, # to N images
     columns: Tensor, # numbers of units, ascending
@@ -73,15 +76,7 @@ def reduced(
     kept = {layer: size for layer, size in sizes.items() if size}
     return replace(responses, r=responses.r[:, columns], units=Units(tuple(kept), tuple(kept.values())))
 
-# %% ../nbs/05d_general.ipynb #635b7f3a
-def _joined(*parts): # `Responses` to all images
-    r, logits = (torch.cat([getattr(p, k) for p in parts]) for k in ('r', 'logits'))
-    return Responses(r, logits, parts[0].units)
-
-def _is_normalized(responses): # does each layer have norm 1, or 0 where it has no response?
-    norms = torch.stack([responses.r[:, s].norm(dim=1) for s in responses.units.slices.values()])
-    return bool(((norms - 1).abs().minimum(norms) < 1e-3).all())
-
+# %% ../nbs/05d_general.ipynb #ca9d50cb
 class GeneralDetector(Detector):
     "Unusual neighbours, unusual early neighbours, early layers that late ones do not explain; not in the paper"
     def __init__(self,
@@ -103,30 +98,43 @@ class GeneralDetector(Detector):
         self.references, self.max_units, self.mu = references, max_units, mu
         self.layers, self.rectify, self.seed = layers, rectify, seed
 
-    def check_params(self):
-        if self.fusion not in FUSIONS:
-            raise ValueError(f'fusion: expected one of {", ".join(FUSIONS)}, got {self.fusion!r}')
-        if not 0 < number(self.held_out, 'held_out') < 1:
-            raise ValueError(f'held_out: expected a number between 0 and 1, got {self.held_out}')
-        if not isinstance(self.noise, (tuple, list)) or not all(number(v, 'noise') > 0 for v in self.noise):
-            raise ValueError(f'noise: expected positive numbers in a tuple, got {self.noise!r}')
-        whole(self.references, 'references')
-        whole(self.max_units, 'max_units')
-        whole(self.seed, 'seed', 0)
-        if len(check_mus(self.mu)) != 1: raise ValueError(f'mu: expected one positive number, got {self.mu!r}')
+# %% ../nbs/05d_general.ipynb #c8701fbf
+@patch
+def check_params(self: GeneralDetector):
+    if self.fusion not in FUSIONS:
+        raise ValueError(f'fusion: expected one of {", ".join(FUSIONS)}, got {self.fusion!r}')
+    if not 0 < number(self.held_out, 'held_out') < 1:
+        raise ValueError(f'held_out: expected a number between 0 and 1, got {self.held_out}')
+    if not isinstance(self.noise, (tuple, list)) or not all(number(v, 'noise') > 0 for v in self.noise):
+        raise ValueError(f'noise: expected positive numbers in a tuple, got {self.noise!r}')
+    for name, least in (('references', 1), ('max_units', 1), ('seed', 0)): whole(getattr(self, name), name, least)
+    if len(check_mus(self.mu)) != 1: raise ValueError(f'mu: expected one positive number, got {self.mu!r}')
 
-    def make_signals(self, clean, harmless, early, late): # for subclasses: of references, and harmless versions or None
-        return {'neighbours': NeighbourRatio.fit(clean, harmless),
-                'early neighbours': NeighbourRatio.fit(clean, harmless, early, whiten=True),
-                'early from late layers': LayerPrediction.fit(clean, harmless, late, early)}
+# %% ../nbs/05d_general.ipynb #0f0368aa
+@patch
+def make_signals(self: GeneralDetector, clean, harmless, early, late): # name → signal
+    return {'neighbours': NeighbourRatio.fit(clean, harmless),
+            'early neighbours': NeighbourRatio.fit(clean, harmless, early, whiten=True),
+            'early from late layers': LayerPrediction.fit(clean, harmless, late, early)}
 
-    def signal_scores(self, responses): # for subclasses: reduced responses → (N, S) float64
-        return torch.stack([signal(responses).double() for signal in self.signals_.values()], 1)
+@patch
+def signal_scores(self: GeneralDetector, responses): # (N, S) float64
+    return torch.stack([signal(responses).double() for signal in self.signals_.values()], 1)
 
-# %% ../nbs/05d_general.ipynb #ed9a8055
-_FIRST = 2_000 # images from which the units of a wide network are chosen
+@patch
+def signal_names(self: GeneralDetector): return [*self.signals_] # as in `signal_scores`
 
-def _checked(responses, name, like=None, n=None): # `ValueError` unless they are finite, of the same units, and n
+# %% ../nbs/05d_general.ipynb #3d38716e
+def _joined(*parts): # `Responses` to all images
+    r, logits = (torch.cat([getattr(p, k) for p in parts]) for k in ('r', 'logits'))
+    return Responses(r, logits, parts[0].units)
+
+def _is_normalized(responses): # does each layer have norm 1, or 0 where it has no response?
+    norms = torch.stack([responses.r[:, s].norm(dim=1) for s in responses.units.slices.values()])
+    return bool(((norms - 1).abs().minimum(norms) < 1e-3).all())
+
+# %% ../nbs/05d_general.ipynb #5be722df
+def _checked(responses, name, like=None, n=None): # `ValueError` unless there are any, of the same units, and n
     check_responses(responses, name)
     if not len(responses): raise ValueError(f'{name}: expected responses to at least one image')
     if n is not None and len(responses) != n:
@@ -136,11 +144,7 @@ def _checked(responses, name, like=None, n=None): # `ValueError` unless they are
         raise ValueError(f'{name}: expected {want}, got {got}')
     return responses
 
-def _finite(responses): return responses.r.isfinite().all(1) & responses.logits.isfinite().all(1) # (N,) bool
-
-def _unchanged(clean, harmless): # (N,) bool: versions of which the network says the same
-    return (harmless.pred == clean.pred) & _finite(harmless)
-
+# %% ../nbs/05d_general.ipynb #1202df99
 @patch
 def _rows(self: GeneralDetector, clean, y): # of references, of images for a subclass to learn from, and of the null
     order = torch.randperm(len(clean), generator=torch.Generator().manual_seed(self.seed))
@@ -151,11 +155,17 @@ def _rows(self: GeneralDetector, clean, y): # of references, of images for a sub
     taught = n//2 if self.needs_attacked else 0
     return references, held[:taught], held[taught:]
 
-@patch
-def _versions(self: GeneralDetector, clean, harmless, rows): # clean rows and harmless versions of them, joined
+# %% ../nbs/05d_general.ipynb #269db45a
+def _finite(responses): return responses.r.isfinite().all(1) & responses.logits.isfinite().all(1) # (N,) bool
+
+def _unchanged(clean, harmless): # (N,) bool: versions of which the network says the same
+    return (harmless.pred == clean.pred) & _finite(harmless)
+
+def _versions(clean, harmless, rows): # clean rows and harmless versions of them, joined
     if harmless is None: return clean[rows]
     return _joined(clean[rows], harmless[rows[_unchanged(clean, harmless)[rows]]])
 
+# %% ../nbs/05d_general.ipynb #f9c886b6
 @patch
 def _learn(self: GeneralDetector, clean, attacked, y, harmless, units, columns): # from reduced responses
     references, taught, null = self._rows(clean, y)
@@ -163,11 +173,14 @@ def _learn(self: GeneralDetector, clean, attacked, y, harmless, units, columns):
     is_early = torch.isin(columns, early_and_late(units)[0])
     halves = is_early.nonzero()[:, 0], (~is_early).nonzero()[:, 0]
     self.signals_ = self.make_signals(clean[references], changed, *halves)
-    if self.needs_attacked: self.teach(self._versions(clean, harmless, taught), attacked)
-    images = self._versions(clean, harmless, null)
+    if self.needs_attacked: self.teach(_versions(clean, harmless, taught), attacked)
+    images = _versions(clean, harmless, null)
     self.null_ = NullScores(self.signal_scores(images), images.pred)
     self.normalized_, self.n_classes_ = _is_normalized(clean), clean.n_classes
     self.units_, self.columns_ = units, columns
+
+# %% ../nbs/05d_general.ipynb #cf8707ae
+_FIRST = 2_000 # images from which the units of a wide network are chosen
 
 @patch
 def _is_fitted(self: GeneralDetector, images): # set last: now it is fitted
@@ -176,7 +189,6 @@ def _is_fitted(self: GeneralDetector, images): # set last: now it is fitted
     self.fit_images_ = images
     return self
 
-# %% ../nbs/05d_general.ipynb #5b7347e1
 @patch
 def fit_responses(self: GeneralDetector,
     clean: Responses, # to N clean images; best not normalised
@@ -186,11 +198,9 @@ def fit_responses(self: GeneralDetector,
 ) -> GeneralDetector: # self
     "Learn from responses"
     self.forget()
-    _checked(clean, 'clean')
-    if not _finite(clean).all(): raise ValueError('clean: expected finite responses and logits')
+    if not _finite(_checked(clean, 'clean')).all(): raise ValueError('clean: expected finite responses and logits')
     if len(clean) < 2: raise ValueError('clean: expected responses to two images or more')
-    if self.needs_attacked and attacked is None:
-        raise ValueError(f'attacked: {type(self).__name__} learns from attacked images too')
+    self.check_attacked(attacked, 'attacked')
     if harmless is not None: _checked(harmless, 'harmless', clean, len(clean))
     attacked = _checked(attacked, 'attacked', clean) if self.needs_attacked else None
     y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
@@ -199,7 +209,7 @@ def fit_responses(self: GeneralDetector,
     self._learn(*parts[:2], y, parts[2], clean.units, columns)
     return self._is_fitted(torch.zeros(0, dtype=torch.int64)) # no image was seen
 
-# %% ../nbs/05d_general.ipynb #efb2503f
+# %% ../nbs/05d_general.ipynb #2a81f264
 @patch
 def read(self: GeneralDetector, responses): # what the signals are given of them
     if len(responses) and _is_normalized(responses) != self.normalized_:
@@ -211,12 +221,6 @@ def read(self: GeneralDetector, responses): # what the signals are given of them
 def p_values(self: GeneralDetector, few): return self.null_(self.signal_scores(few), few.pred) # of what was `read`
 
 @patch
-def fused(self: GeneralDetector, few): return FUSIONS[self.fusion](self.p_values(few)).numpy() # likewise
-
-@patch
-def score(self: GeneralDetector, responses): return self.fused(self.read(responses))
-
-@patch
 def signals_of(self: GeneralDetector,
     responses: Responses, # to N images
 ) -> dict: # name of the signal → (N,) p-values
@@ -224,10 +228,14 @@ def signals_of(self: GeneralDetector,
     self.check_fitted()
     return dict(zip(self.signal_names(), self.p_values(self.read(responses)).T.numpy()))
 
+# %% ../nbs/05d_general.ipynb #407cf475
 @patch
-def signal_names(self: GeneralDetector): return [*self.signals_] # for subclasses: as in `signal_scores`
+def fused(self: GeneralDetector, few): return FUSIONS[self.fusion](self.p_values(few)).numpy() # of what was `read`
 
-# %% ../nbs/05d_general.ipynb #96ae0f7d
+@patch
+def score(self: GeneralDetector, responses): return self.fused(self.read(responses))
+
+# %% ../nbs/05d_general.ipynb #74d2aa1c
 class _Passing:
     "Images on their way through the network, harmless versions beside them: responses and labels are noted"
     def __init__(self, det, x, name='x', changed=True, units=None, columns=None):
@@ -235,28 +243,9 @@ class _Passing:
         self.parts = x.split(det.batch_size) if isinstance(x, Tensor) else loader_of(x, name)
         self.seen, self.versions, self._labels, self.n = [], [], [], 0
 
-    def __iter__(self):
-        for batch in self.parts:
-            images, labels = parts_of(batch, self.name)
-            check_images(images, self.name)
-            if self.units is None: self.units = find_units(self.det.model, images, self.det.layers, self.det.rectify)
-            self.seen.append(self._observed(images))
-            if self.changed:
-                versions = harmless_versions(images, self.det.noise, self.det.seed)
-                self.versions.append(self._observed(versions))
-            if labels is not None: self._labels.append(labels.cpu())
-            self.n += len(images)
-            if self.n >= _FIRST: self.settle()
-            yield images
-
     def _observed(self, images):
         r = observe(self.det.model, images, self.units, self.det.batch_size, False, show=False, name=self.name)
         return r if self.columns is None else reduced(r, self.columns)
-
-    def settle(self): # which units are read: from now on only these are kept
-        if self.columns is not None: return
-        self.columns = most_relevant(_joined(*self.seen)[:_FIRST], self.det.max_units, self.det.mu)
-        self.seen, self.versions = ([reduced(r, self.columns) for r in kept] for kept in (self.seen, self.versions))
 
     @property
     def responses(self): return _joined(*self.seen)
@@ -265,7 +254,27 @@ class _Passing:
     @property
     def labels(self): return torch.cat(self._labels) if self._labels else None
 
-# %% ../nbs/05d_general.ipynb #15eb00d9
+# %% ../nbs/05d_general.ipynb #9878cca8
+@patch
+def settle(self: _Passing): # which units are read: from now on only these are kept
+    if self.columns is not None: return
+    self.columns = most_relevant(_joined(*self.seen)[:_FIRST], self.det.max_units, self.det.mu)
+    self.seen, self.versions = ([reduced(r, self.columns) for r in kept] for kept in (self.seen, self.versions))
+
+@patch
+def __iter__(self: _Passing):
+    for batch in self.parts:
+        images, labels = parts_of(batch, self.name)
+        check_images(images, self.name)
+        if self.units is None: self.units = find_units(self.det.model, images, self.det.layers, self.det.rectify)
+        self.seen.append(self._observed(images))
+        if self.changed: self.versions.append(self._observed(harmless_versions(images, self.det.noise, self.det.seed)))
+        if labels is not None: self._labels.append(labels.cpu())
+        self.n += len(images)
+        if self.n >= _FIRST: self.settle()
+        yield images
+
+# %% ../nbs/05d_general.ipynb #98c0e347
 @patch
 def fit(self: GeneralDetector,
     x, # clean images (N, C, H, W) in [0, 1], or a loader; if it yields labels, these are the true classes
@@ -274,8 +283,7 @@ def fit(self: GeneralDetector,
 ) -> GeneralDetector: # self
     "Learn from images and, unless `harmless=False`, from harmless versions of them"
     self.check_network()
-    if self.needs_attacked and x_adv is None:
-        raise ValueError(f'x_adv: {type(self).__name__} learns from attacked images too')
+    self.check_attacked(x_adv)
     if isinstance(x, Tensor) and y is not None: check_labels(y, len(x))
     passing, attacked = _Passing(self, x, changed=self.harmless), None
     images = self.remember(passing).fit_images_
@@ -291,6 +299,7 @@ def fit(self: GeneralDetector,
     self._learn(clean, attacked, y, passing.harmless, passing.units, passing.columns)
     return self._is_fitted(images)
 
+# %% ../nbs/05d_general.ipynb #95099249
 @patch
 def observed(self: GeneralDetector, x, units=None):
     return observe(self.model, x, units, self.batch_size, normalize=False)
@@ -312,12 +321,25 @@ def score_samples(self: GeneralDetector,
     if not scores: raise ValueError('x: expected at least one image')
     return np.concatenate(scores)
 
-# %% ../nbs/05d_general.ipynb #5b1c30ad
+# %% ../nbs/05d_general.ipynb #14b92470
 def _higher(det, clean, harmless, fpr): # the higher of two thresholds
     scores = [det.fused(clean)]
     if harmless is not None: scores.append(det.fused(harmless[_unchanged(clean, harmless)]))
     return max(threshold_at(scores[0], fpr), threshold_at(np.concatenate(scores), fpr))
 
+@patch
+def calibrate_responses(self: GeneralDetector,
+    responses: Responses, # to clean images that `fit` has not seen
+    fpr: float = .05, # see `calibrate`
+    *, harmless: Responses = None, # to a harmless version of each; clean ones alone count without it
+) -> GeneralDetector: # self, with `threshold_` set
+    "`calibrate` from responses; whether the images are fresh cannot be told from those"
+    self.check_fitted()
+    given = [None if r is None else self.read(r) for r in (responses, harmless)]
+    self.threshold_ = _higher(self, *given, fpr)
+    return self
+
+# %% ../nbs/05d_general.ipynb #83605a4a
 @patch
 def calibrate(self: GeneralDetector,
     x, # (N, C, H, W) clean images, or a loader, that `fit` has not seen
@@ -330,18 +352,6 @@ def calibrate(self: GeneralDetector,
     passing = _Passing(self, x, units=self.units_, columns=self.columns_)
     Detector.calibrate(self, passing, fpr) # says so if any was in `fit`
     self.threshold_ = _higher(self, passing.responses, passing.harmless, fpr)
-    return self
-
-@patch
-def calibrate_responses(self: GeneralDetector,
-    responses: Responses, # to clean images that `fit` has not seen
-    fpr: float = .05, # see `calibrate`
-    *, harmless: Responses = None, # to a harmless version of each; clean ones alone count without it
-) -> GeneralDetector: # self, with `threshold_` set
-    "`calibrate` from responses; whether the images are fresh cannot be told from those"
-    self.check_fitted()
-    given = [None if r is None else self.read(r) for r in (responses, harmless)]
-    self.threshold_ = _higher(self, *given, fpr)
     return self
 
 # %% ../nbs/05d_general.ipynb #d329f666
@@ -358,7 +368,7 @@ def units_of(self: GeneralDetector,
     shares[:, self.columns_] = unit_shares(self.signals_[signal], self.read(responses))
     return shares
 
-# %% ../nbs/05d_general.ipynb #75d61ae3
+# %% ../nbs/05d_general.ipynb #1f1802aa
 class SupervisedGeneralDetector(GeneralDetector):
     "`GeneralDetector` with a fourth signal that learns from attacked images, of one kind or of several"
     needs_attacked = True
@@ -381,17 +391,23 @@ class SupervisedGeneralDetector(GeneralDetector):
                          batch_size)
         self.classifier = classifier
 
-    def features(self, few): # reduced responses → (N, F) float32
-        label = torch.eye(few.n_classes)[few.pred]
-        own = torch.stack([signal(few).float() for signal in self.signals_.values()] + [logit_margin(few)], 1)
-        return torch.cat([rooted(normalized(few)), label, own.nan_to_num(posinf=1e9)], 1).numpy()
+# %% ../nbs/05d_general.ipynb #0ee14892
+@patch
+def features(self: SupervisedGeneralDetector, few): # reduced responses → (N, F) float32
+    label = torch.eye(few.n_classes)[few.pred]
+    own = torch.stack([signal(few).float() for signal in self.signals_.values()] + [logit_margin(few)], 1)
+    return torch.cat([rooted(normalized(few)), label, own.nan_to_num(posinf=1e9)], 1).numpy()
 
-    def teach(self, clean, attacked):
-        classifier = extra_trees(300, self.seed) if self.classifier is None else clone(self.classifier)
-        labels = np.repeat([0, 1], [len(clean), len(attacked)])
-        self.classifier_ = classifier.fit(np.concatenate([self.features(clean), self.features(attacked)]), labels)
+@patch
+def teach(self: SupervisedGeneralDetector, clean, attacked):
+    classifier = extra_trees(300, self.seed) if self.classifier is None else clone(self.classifier)
+    labels = np.repeat([0, 1], [len(clean), len(attacked)])
+    self.classifier_ = classifier.fit(np.concatenate([self.features(clean), self.features(attacked)]), labels)
 
-    def signal_scores(self, few):
-        known = torch.from_numpy(self.classifier_.predict_proba(self.features(few))[:, 1])
-        return torch.cat([super().signal_scores(few), known[:, None].double()], 1)
-    def signal_names(self): return [*self.signals_, 'seen attacks']
+@patch
+def signal_scores(self: SupervisedGeneralDetector, few):
+    known = torch.from_numpy(self.classifier_.predict_proba(self.features(few))[:, 1])
+    return torch.cat([GeneralDetector.signal_scores(self, few), known[:, None].double()], 1)
+
+@patch
+def signal_names(self: SupervisedGeneralDetector): return [*self.signals_, 'seen attacks']
