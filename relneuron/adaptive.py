@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RULES', 'Evades', 'Best', 'detector_key', 'lag', 'sign_step', 'DetectorAttack', 'BestTarget', 'RandomSearch',
-           'Evasion', 'crossing', 'worst_case', 'attack_once', 'evade', 'eligible', 'UnitMatching', 'descent',
+           'crossing', 'Evasion', 'worst_case', 'attack_once', 'evade', 'eligible', 'UnitMatching', 'descent',
            'DetectorPGD', 'JointSquare', 'DonorWalk', 'within', 'implied_robust_accuracy']
 
 # %% ../nbs/06h_adaptive.ipynb #fb38f373
@@ -48,7 +48,7 @@ class Evades(Criterion):
         if wrong.any(): found[wrong] = torch.from_numpy(~self.det.predict(x.raw[wrong])).to(wrong.device)
         return restore(ep.astensor(found))
 
-# %% ../nbs/06h_adaptive.ipynb #b123ed6c
+# %% ../nbs/06h_adaptive.ipynb #2e1267c2
 class Best:
     "For each image the wrong version that passes most often; of these the one with the lowest score"
     def __init__(self,
@@ -64,28 +64,30 @@ class Best:
         self.score = torch.full((len(x),), torch.inf, dtype=torch.float64) # infinite: right so far
         self.passed = torch.zeros(len(x), dtype=torch.float64) # share of the draws
 
-    def see(self,
-        x: Tensor, # (n, C, H, W) versions
-        out: Tensor, # (n, n_classes) logits
-        rows: Tensor, # (n,) of which images they are
-    ):
-        "Take note of versions"
-        wrong = is_adversarial(out, self.labels[rows], self.targeted)
-        x, rows = x.detach()[wrong], rows[wrong]
-        if not len(rows): return
-        self.queries += len(rows)*self.draws
-        scores = np.stack([self.det.score_samples(x) for _ in range(self.draws)])
-        passed = torch.from_numpy(1. - self.det.verdicts(scores).mean(0))
-        score = torch.from_numpy(scores.mean(0)).double().nan_to_num(torch.inf)
-        lower = (passed == self.passed[rows]) & (score < self.score[rows])
-        better = (passed > self.passed[rows]) | lower
-        at = rows[better]
-        self.x[at], self.score[at], self.passed[at] = x[better], score[better], passed[better]
-
     def left(self, stop): # images that are still to be attacked: all, unless `stop` leaves those alone that evade
         return (self.passed < 1).nonzero()[:, 0] if stop else torch.arange(len(self.x))
 
-# %% ../nbs/06h_adaptive.ipynb #b4c5792e
+# %% ../nbs/06h_adaptive.ipynb #46b9094f
+@patch
+def see(self: Best,
+    x: Tensor, # (n, C, H, W) versions
+    out: Tensor, # (n, n_classes) logits
+    rows: Tensor, # (n,) of which images they are
+):
+    "Take note of versions"
+    wrong = is_adversarial(out, self.labels[rows], self.targeted)
+    x, rows = x.detach()[wrong], rows[wrong]
+    if not len(rows): return
+    self.queries += len(rows)*self.draws
+    scores = np.stack([self.det.score_samples(x) for _ in range(self.draws)])
+    passed = torch.from_numpy(1. - self.det.verdicts(scores).mean(0))
+    score = torch.from_numpy(scores.mean(0)).double().nan_to_num(torch.inf)
+    lower = (passed == self.passed[rows]) & (score < self.score[rows])
+    better = (passed > self.passed[rows]) | lower
+    at = rows[better]
+    self.x[at], self.score[at], self.passed[at] = x[better], score[better], passed[better]
+
+# %% ../nbs/06h_adaptive.ipynb #7b70e89f
 def detector_key(
     det: Detector, # fitted
 ) -> str: # 16 hexadecimal digits
@@ -93,6 +95,7 @@ def detector_key(
     settings = {k: v for k, v in det.get_params(deep=False).items() if k != 'model'}
     return fingerprint(type(det).__name__, repr(settings), det.fit_images_, getattr(det, 'threshold_', None))
 
+# %% ../nbs/06h_adaptive.ipynb #8f83b619
 def lag(
     out: Tensor, # (N, C) logits
     y: Tensor, # (N,) true classes
@@ -103,12 +106,13 @@ def lag(
     lead = out.gather(1, own)[:, 0] - out.scatter(1, own, -torch.inf).amax(1)
     return lead if wanted is None else -lead
 
+# %% ../nbs/06h_adaptive.ipynb #33dbae40
 def sign_step(z, clean, direction, size, epsilon): # all (N, C, H, W) but the last two → (N, C, H, W)
     "A step along the signs of a direction, within `epsilon` of the clean images and within [0, 1]"
     z = z + size*direction.sign()
     return z.minimum(clean + epsilon).maximum(clean - epsilon).clamp(0, 1)
 
-# %% ../nbs/06h_adaptive.ipynb #f34b20cf
+# %% ../nbs/06h_adaptive.ipynb #ef52740d
 class DetectorAttack(FixedEpsilonAttack):
     "What attacks on a detector share; a subclass brings `slopes`, or `search`"
     distance = linf
@@ -133,39 +137,47 @@ class DetectorAttack(FixedEpsilonAttack):
         raise_if_kwargs(kw)
         x, restore = ep.astensor_(inputs)
         labels, targeted = goal(criterion)
-        self.best_ = best = Best(self.det_, x.raw.cpu(), labels.cpu(), targeted, self.draws)
-        with frozen(self.det_.model):
-            out = outputs_of(self.det_.model, x.raw).detach().cpu()
-            for _ in range(self.restarts):
-                for wanted in self.wanted(out, best):
-                    rows = best.left(self.stop)
-                    if len(rows): self.search(best, rows, None if wanted is None else wanted[rows], epsilon)
-        return restore(ep.astensor(best.x.to(x.raw.device)))
+        self.best_ = Best(self.det_, x.raw.cpu(), labels.cpu(), targeted, self.draws)
+        with frozen(self.det_.model): self.try_all(x.raw, self.best_, epsilon)
+        return restore(ep.astensor(self.best_.x.to(x.raw.device)))
 
-    def wanted(self, out, best): # (N,) classes to aim at, one after the other
-        if best.targeted: return [best.labels]
-        if not self.targets: return [None]
-        others = out.scatter(1, best.labels[:, None], -torch.inf)
-        return list(others.topk(min(self.targets, out.shape[1] - 1)).indices.T)
+# %% ../nbs/06h_adaptive.ipynb #75387066
+@patch
+def wanted(self: DetectorAttack, out, best): # (N,) classes to aim at, one after the other
+    if best.targeted: return [best.labels]
+    if not self.targets: return [None]
+    others = out.scatter(1, best.labels[:, None], -torch.inf)
+    return list(others.topk(min(self.targets, out.shape[1] - 1)).indices.T)
 
-    def slopes(self, clean, y, wanted): # for subclasses: a context with a function of versions, their numbers among
-        raise NotImplementedError # `clean`, and the share of the attack that is over → their logits, where to step
+@patch
+def try_all(self: DetectorAttack, x, best, epsilon): # `best` takes note of what is found
+    out = outputs_of(self.det_.model, x).detach().cpu()
+    for _ in range(self.restarts):
+        for wanted in self.wanted(out, best):
+            rows = best.left(self.stop)
+            if len(rows): self.search(best, rows, None if wanted is None else wanted[rows], epsilon)
 
-    def search(self, best, rows, wanted, epsilon): # `wanted`: a class for each of the rows, or None
-        clean, at = best.clean[rows], torch.arange(len(rows))
-        z = (clean + epsilon*(2*torch.rand_like(clean) - 1)).clamp(0, 1)
-        with self.slopes(clean, best.labels[rows], wanted) as slope:
-            for k in range(self.steps + 1):
-                out, direction = slope(z, at, k/self.steps)
-                if k % self.every == 0 or k == self.steps:
-                    best.see(z, out, rows[at])
-                    keep = best.passed[rows[at]] < 1
-                    if self.stop and not keep.any(): return
-                    if self.stop: z, at, direction = z[keep], at[keep], direction[keep]
-                size = epsilon/self.steps*(5*(1 - k/self.steps) + .5)
-                z = sign_step(z, clean[at], direction, size, epsilon)
+# %% ../nbs/06h_adaptive.ipynb #0fcfb0c0
+@patch
+def slopes(self: DetectorAttack, clean, y, wanted): # for subclasses: a context with a function of versions, their
+    raise NotImplementedError # numbers among `clean`, and the share of the attack that is over → logits, where to step
 
-# %% ../nbs/06h_adaptive.ipynb #f83aa8b0
+@patch
+def search(self: DetectorAttack, best, rows, wanted, epsilon): # `wanted`: a class for each of the rows, or None
+    clean, at = best.clean[rows], torch.arange(len(rows))
+    z = (clean + epsilon*(2*torch.rand_like(clean) - 1)).clamp(0, 1)
+    with self.slopes(clean, best.labels[rows], wanted) as slope:
+        for k in range(self.steps + 1):
+            out, direction = slope(z, at, k/self.steps)
+            if k % self.every == 0 or k == self.steps:
+                best.see(z, out, rows[at])
+                keep = best.passed[rows[at]] < 1
+                if self.stop and not keep.any(): return
+                if self.stop: z, at, direction = z[keep], at[keep], direction[keep]
+            size = epsilon/self.steps*(5*(1 - k/self.steps) + .5)
+            z = sign_step(z, clean[at], direction, size, epsilon)
+
+# %% ../nbs/06h_adaptive.ipynb #f25df560
 class BestTarget(DetectorAttack):
     "Targeted PGD to many wrong classes; the detector is asked, not attacked"
     def __init__(self, det, steps=40, targets=9, restarts=1, every=5, stop=False, draws=1): # see `DetectorAttack`
@@ -182,6 +194,7 @@ class BestTarget(DetectorAttack):
             return out.detach(), up if wanted is None else -up
         yield slope
 
+# %% ../nbs/06h_adaptive.ipynb #ea1eb58f
 class RandomSearch(DetectorAttack):
     "Random points of the ball, half of them corners: the control that must fail"
     def search(self, best, rows, wanted, epsilon):
@@ -191,7 +204,20 @@ class RandomSearch(DetectorAttack):
             z = (clean + epsilon*(noise.sign() if k % 2 else noise)).clamp(0, 1)
             with torch.no_grad(): best.see(z, outputs_of(self.det_.model, z).cpu(), rows)
 
-# %% ../nbs/06h_adaptive.ipynb #e3bb3b40
+# %% ../nbs/06h_adaptive.ipynb #c0e0c3c6
+def crossing(
+    epsilons, # (E,) ascending
+    rates, # (E,) share of the images at each, never falling
+    level: float = .5, # share that is looked for
+) -> float: # infinite where it is not reached
+    "The epsilon at which a share is reached, on straight lines from (0, 0)"
+    e0 = r0 = 0.
+    for e, r in zip(epsilons, rates):
+        if r >= level: return e0 + (e - e0)*(level - r0)/(r - r0)
+        e0, r0 = e, r
+    return float('inf')
+
+# %% ../nbs/06h_adaptive.ipynb #5ca11fa9
 @dataclass(frozen=True, repr=False, eq=False)
 class Evasion:
     "Which images evade a detector at which epsilon; all are images that the network had right"
@@ -211,18 +237,7 @@ class Evasion:
         shown = ', '.join(f'{e:g}: {r:.2f}' for e, r in zip(self.epsilons.tolist(), self.rates.tolist()))
         return f'{self.name}: {len(self)} images, evaded at {shown}; break-point {self.break_point:.3f}'
 
-def crossing(
-    epsilons, # (E,) ascending
-    rates, # (E,) share of the images at each, never falling
-    level: float = .5, # share that is looked for
-) -> float: # infinite where it is not reached
-    "The epsilon at which a share is reached, on straight lines from (0, 0)"
-    e0 = r0 = 0.
-    for e, r in zip(epsilons, rates):
-        if r >= level: return e0 + (e - e0)*(level - r0)/(r - r0)
-        e0, r0 = e, r
-    return float('inf')
-
+# %% ../nbs/06h_adaptive.ipynb #f585026a
 def worst_case(
     several, # `Evasion`s of the same detector, images and epsilons
 ) -> Evasion:
@@ -233,7 +248,7 @@ def worst_case(
     passed, score = (torch.stack([getattr(e, k) for e in several]) for k in ('passed', 'score'))
     return Evasion(first.epsilons, passed.amax(0), score.amin(0), name='worst case')
 
-# %% ../nbs/06h_adaptive.ipynb #be55b21f
+# %% ../nbs/06h_adaptive.ipynb #cf27087f
 def attack_once(
     attack, # a foolbox attack object; here most hold a detector
     det: Detector, # whose network is attacked
@@ -248,6 +263,7 @@ def attack_once(
         _, found, _ = attack(foolbox_model(det.model), x.clone(), Misclassification(y), epsilons=epsilon)
     return found.detach().cpu()
 
+# %% ../nbs/06h_adaptive.ipynb #793496c1
 def evade(
     attack, # a foolbox attack object; here most hold a detector
     det: Detector, # calibrated, with its network
@@ -275,7 +291,7 @@ def evade(
         scores.append(total.score.clone())
     return Evasion(torch.tensor(epsilons), torch.stack(passed), torch.stack(scores), total.x, type(attack).__name__)
 
-# %% ../nbs/06h_adaptive.ipynb #6c84eb1e
+# %% ../nbs/06h_adaptive.ipynb #026d76e6
 def eligible(
     kind: str, # 'typical', 'lowest' or 'nearest'
     scores: Tensor, # (N,) of clean images
@@ -295,6 +311,7 @@ def eligible(
         if not found[rows].any(): found[rows[scores[rows].argmin()]] = True
     return found
 
+# %% ../nbs/06h_adaptive.ipynb #051cca3e
 class UnitMatching(DetectorAttack):
     "PGD on the distance of responses to those of a donor of the wanted class"
     def __init__(self,
@@ -320,19 +337,21 @@ class UnitMatching(DetectorAttack):
         far[wanted[:, None] != self.pred_] = torch.inf
         return self.roots_[far.argmin(1)]
 
-    @contextmanager
-    def slopes(self, clean, y, wanted):
-        goals = self.goals(clean, wanted)
-        with tracing(self.det_.model, self.units_) as run:
-            def slope(z, at, share):
-                with torch.inference_mode(False), torch.enable_grad():
-                    z = z.detach().clone().requires_grad_()
-                    seen = run(z)
-                    gap = ((seen.r.sqrt() - goals[at])/self.scale_).square().mean(1)
-                    late = (lag(seen.logits, y[at], wanted[at]) + self.lead).clamp_min(0)
-                    up, = torch.autograd.grad((gap + late).sum(), z)
-                return seen.logits.detach(), -up
-            yield slope
+# %% ../nbs/06h_adaptive.ipynb #574fe4ab
+@patch
+@contextmanager
+def slopes(self: UnitMatching, clean, y, wanted):
+    goals = self.goals(clean, wanted)
+    with tracing(self.det_.model, self.units_) as run:
+        def slope(z, at, share):
+            with torch.inference_mode(False), torch.enable_grad():
+                z = z.detach().clone().requires_grad_()
+                seen = run(z)
+                gap = ((seen.r.sqrt() - goals[at])/self.scale_).square().mean(1)
+                late = (lag(seen.logits, y[at], wanted[at]) + self.lead).clamp_min(0)
+                up, = torch.autograd.grad((gap + late).sum(), z)
+            return seen.logits.detach(), -up
+        yield slope
 
 # %% ../nbs/06h_adaptive.ipynb #fd985780
 RULES = 'selective', 'orthogonal', 'orthogonal classifier', 'joint'
@@ -355,7 +374,7 @@ def descent(
     if rule == 'orthogonal classifier': network = _without(network, detector)
     return torch.where(wrong[:, None], detector, network)
 
-# %% ../nbs/06h_adaptive.ipynb #ecb2d40f
+# %% ../nbs/06h_adaptive.ipynb #a3139cc4
 class DetectorPGD(DetectorAttack):
     "PGD with the slopes of network and detector"
     def __init__(self,
@@ -372,37 +391,41 @@ class DetectorPGD(DetectorAttack):
         self.surrogate_ = surrogate_of(det) if surrogate is None else surrogate
         self.surrogate = type(self.surrogate_).__name__
 
-    @contextmanager
-    def slopes(self, clean, y, wanted):
-        with differentiable(self.surrogate_) as both:
-            def slope(z, at, share):
-                self.surrogate_.anneal(share)
-                return self.both_slopes(both, z, y[at], None if wanted is None else wanted[at])
-            yield slope
-
-    def both_slopes(self, both, z, y, wanted):
-        network = detector = 0.
-        with torch.inference_mode(False), torch.enable_grad():
-            for _ in range(self.averages):
-                z = z.detach().clone().requires_grad_()
-                out, scores = both(z)
-                wrong = lag(out, y, wanted).detach() < -self.lead
-                loss = F.cross_entropy(out, y if wanted is None else wanted, reduction='none')
-                if wanted is None: loss = -loss
-                if not scores.requires_grad: scores = scores + 0*loss # a constant
-                if self.rule == 'selective': # each image needs one of both
-                    detector = network = network + self.slope(torch.where(wrong, scores.to(loss), loss), z)
-                    continue
-                network = network + self.slope(loss, z, keep=True)
-                detector = detector + self.slope(scores, z)
-        given = (v.flatten(1).cpu() for v in (network, detector))
-        flagged = scores.detach() > self.det_.threshold_
-        return out.detach(), -descent(self.rule, *given, wrong, flagged).view_as(network)
-
     def slope(self, values, z, keep=False): # where a number is not finite: 0
         return torch.autograd.grad(values.sum(), z, retain_graph=keep)[0].nan_to_num(0, 0, 0)
 
-# %% ../nbs/06h_adaptive.ipynb #26d91a9b
+# %% ../nbs/06h_adaptive.ipynb #8187833a
+@patch
+def both_slopes(self: DetectorPGD, both, z, y, wanted): # → logits, where to step
+    network = detector = 0.
+    with torch.inference_mode(False), torch.enable_grad():
+        for _ in range(self.averages):
+            z = z.detach().clone().requires_grad_()
+            out, scores = both(z)
+            wrong = lag(out, y, wanted).detach() < -self.lead
+            loss = F.cross_entropy(out, y if wanted is None else wanted, reduction='none')
+            if wanted is None: loss = -loss
+            if not scores.requires_grad: scores = scores + 0*loss # a constant
+            if self.rule == 'selective': # each image needs one of both
+                detector = network = network + self.slope(torch.where(wrong, scores.to(loss), loss), z)
+                continue
+            network = network + self.slope(loss, z, keep=True)
+            detector = detector + self.slope(scores, z)
+    given = (v.flatten(1).cpu() for v in (network, detector))
+    flagged = scores.detach() > self.det_.threshold_
+    return out.detach(), -descent(self.rule, *given, wrong, flagged).view_as(network)
+
+# %% ../nbs/06h_adaptive.ipynb #9a7c3f70
+@patch
+@contextmanager
+def slopes(self: DetectorPGD, clean, y, wanted):
+    with differentiable(self.surrogate_) as both:
+        def slope(z, at, share):
+            self.surrogate_.anneal(share)
+            return self.both_slopes(both, z, y[at], None if wanted is None else wanted[at])
+        yield slope
+
+# %% ../nbs/06h_adaptive.ipynb #4a8a0e5c
 def _stripes(clean, epsilon): # (N, C, H, W): columns of + and - epsilon
     signs = torch.randint(0, 2, (*clean.shape[:2], 1, clean.shape[3]))*2. - 1
     return (clean + epsilon*signs).clamp(0, 1)
@@ -420,6 +443,7 @@ def _squares(z, clean, epsilon, side): # one square of each image set to + or - 
         z[at] = clean[at] + epsilon*signs[i]
     return z.clamp(0, 1)
 
+# %% ../nbs/06h_adaptive.ipynb #ffad34fa
 class JointSquare(DetectorAttack):
     "Random squares on the worse of the network's and the detector's margin; scores only"
     def __init__(self, det, steps=1000, start=.3, stop=True, draws=1): # start: share of the image in the first squares
@@ -431,29 +455,33 @@ class JointSquare(DetectorAttack):
         self.weight_ = (lag(out, best.labels).double().mean()/scores.std().clamp_min(1e-9)).item()
         return super().wanted(out, best)
 
-    def losses(self, z, best, rows, wanted, bound): # (n,) the larger of both margins; the detector's where it matters
-        with torch.no_grad(): out = outputs_of(self.det_.model, z).cpu()
-        found = lag(out, best.labels[rows], wanted).double()
-        ask = (found < bound) & (found < 0)
-        if ask.any():
-            best.see(z[ask], out[ask], rows[ask])
-            excess = torch.from_numpy(np.asarray(self.det_.score_samples(z[ask]))).double() - self.det_.threshold_
-            found[ask] = found[ask].maximum(self.weight_*excess.nan_to_num(torch.inf))
-        return found
+# %% ../nbs/06h_adaptive.ipynb #b428c275
+@patch
+def losses(self: JointSquare, z, best, rows, wanted, bound): # (n,) the larger of both margins
+    with torch.no_grad(): out = outputs_of(self.det_.model, z).cpu()
+    found = lag(out, best.labels[rows], wanted).double()
+    ask = (found < bound) & (found < 0) # where the detector's matters
+    if ask.any():
+        best.see(z[ask], out[ask], rows[ask])
+        excess = torch.from_numpy(np.asarray(self.det_.score_samples(z[ask]))).double() - self.det_.threshold_
+        found[ask] = found[ask].maximum(self.weight_*excess.nan_to_num(torch.inf))
+    return found
 
-    def search(self, best, rows, wanted, epsilon):
-        z = _stripes(best.clean[rows], epsilon)
-        least = self.losses(z, best, rows, wanted, torch.full((len(rows),), torch.inf))
-        for k in range(self.steps):
-            open_ = best.passed[rows] < 1 if self.stop else torch.ones(len(rows), dtype=torch.bool)
-            if not open_.any(): return
-            at = open_.nonzero()[:, 0]
-            tried = _squares(z[at], best.clean[rows[at]], epsilon, _side(k/self.steps, self.start, z.shape[-2]))
-            found = self.losses(tried, best, rows[at], None if wanted is None else wanted[at], least[at])
-            better = found < least[at]
-            z[at[better]], least[at[better]] = tried[better], found[better]
+# %% ../nbs/06h_adaptive.ipynb #f4f2ff94
+@patch
+def search(self: JointSquare, best, rows, wanted, epsilon):
+    z = _stripes(best.clean[rows], epsilon)
+    least = self.losses(z, best, rows, wanted, torch.full((len(rows),), torch.inf))
+    for k in range(self.steps):
+        open_ = best.passed[rows] < 1 if self.stop else torch.ones(len(rows), dtype=torch.bool)
+        if not open_.any(): return
+        at = open_.nonzero()[:, 0]
+        tried = _squares(z[at], best.clean[rows[at]], epsilon, _side(k/self.steps, self.start, z.shape[-2]))
+        found = self.losses(tried, best, rows[at], None if wanted is None else wanted[at], least[at])
+        better = found < least[at]
+        z[at[better]], least[at[better]] = tried[better], found[better]
 
-# %% ../nbs/06h_adaptive.ipynb #2010c990
+# %% ../nbs/06h_adaptive.ipynb #e114bb71
 class DonorWalk(MinimizationAttack):
     "HopSkipJump from a clean image of another class: verdicts only"
     distance = linf
@@ -470,11 +498,6 @@ class DonorWalk(MinimizationAttack):
         self.donors_, self.pred_, self.donors = donors[passes], out.argmax(1)[passes], fingerprint(donors)
         self.steps, self.first, self.most = whole(steps, 'steps'), whole(first, 'first'), whole(most, 'most')
 
-    def starts(self, x, labels, targeted): # (N, C, H, W) the nearest donor that is wrong as wanted
-        far = torch.cdist(x.flatten(1), self.donors_.flatten(1))
-        usable = (self.pred_ == labels[:, None]) == targeted
-        return self.donors_[far.masked_fill(~usable, torch.inf).argmin(1)]
-
     def run(self, model, inputs, criterion, *, early_stop=None, **kw):
         "The nearest evading image; called by foolbox"
         from foolbox.attacks import HopSkipJumpAttack
@@ -487,6 +510,13 @@ class DonorWalk(MinimizationAttack):
         found = walk.run(model, x, Evades(self.det_, labels, targeted), starting_points=ep.astensor(starts))
         return restore(found)
 
+@patch
+def starts(self: DonorWalk, x, labels, targeted): # (N, C, H, W) the nearest donor that is wrong as wanted
+    far = torch.cdist(x.flatten(1), self.donors_.flatten(1))
+    usable = (self.pred_ == labels[:, None]) == targeted
+    return self.donors_[far.masked_fill(~usable, torch.inf).argmin(1)]
+
+# %% ../nbs/06h_adaptive.ipynb #500e5f65
 def within(
     det: Detector, # calibrated, with its network
     x: Tensor, # (N, C, H, W) clean images that the network has right

@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['RandomizedDetector']
 
-# %% ../nbs/06i_randomized.ipynb #dfc0595d
+# %% ../nbs/06i_randomized.ipynb #b55372be
 import secrets
 
 import numpy as np
+from fastcore.basics import patch
 from torch import nn
 
 from .core import whole
 from .detection import RelevantNeuronDetector
 
-# %% ../nbs/06i_randomized.ipynb #c99204d5
+# %% ../nbs/06i_randomized.ipynb #c4871a3b
 class RandomizedDetector(RelevantNeuronDetector):
     "The paper's detector with a few trees, drawn for each image and at each call (paper §6)"
     def __init__(self,
@@ -40,15 +41,19 @@ class RandomizedDetector(RelevantNeuronDetector):
         if self.classifier is None or hasattr(self.classifier, 'n_estimators'): return
         raise TypeError(f'classifier: expected a forest, got {type(self.classifier).__name__}')
 
-    def votes(self, responses): # (trees, N): what each tree says
-        features = self.features(responses).float().numpy()
-        said = [tree.tree_.predict(features) for tree in self.classifier_.estimators_]
-        return np.stack(said).reshape(len(said), len(features), -1)[..., 1]
+# %% ../nbs/06i_randomized.ipynb #a91d5493
+@patch
+def votes(self: RandomizedDetector, responses): # (trees, N): what each tree says
+    features = self.features(responses).float().numpy()
+    said = [tree.tree_.predict(features) for tree in self.classifier_.estimators_]
+    return np.stack(said).reshape(len(said), len(features), -1)[..., 1]
 
-    def score(self, responses):
-        votes = self.votes(responses)
-        n = min(self.drawn, len(votes))
-        source = np.random.default_rng(int(self.seed) if self.fixed else secrets.randbits(128))
-        if self.fixed: return votes[source.permutation(len(votes))[:n]].mean(0)
-        chosen = source.random(votes.shape).argpartition(n - 1, axis=0)[:n]
-        return np.take_along_axis(votes, chosen, 0).mean(0)
+# %% ../nbs/06i_randomized.ipynb #c0c60a47
+@patch
+def score(self: RandomizedDetector, responses): # (N,) share of the drawn trees
+    votes = self.votes(responses)
+    n = min(self.drawn, len(votes))
+    source = np.random.default_rng(int(self.seed) if self.fixed else secrets.randbits(128))
+    if self.fixed: return votes[source.permutation(len(votes))[:n]].mean(0)
+    chosen = source.random(votes.shape).argpartition(n - 1, axis=0)[:n]
+    return np.take_along_axis(votes, chosen, 0).mean(0)
