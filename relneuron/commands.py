@@ -98,7 +98,8 @@ def _check_number(n, fpr): # of images for the threshold
 _TOO_WELL_KNOWN = ('if the network was trained on these very images, more new ones will be flagged than asked for: '
                    'give others with --calibrate')
 
-_NOT_SCALED = 'the images go to the network as they are, from 0 to 1: give --mean and --std if it expects them normalised'
+_NOT_SCALED = ('the images go to the network as they are, from 0 to 1: '
+               'give --mean and --std if it expects them normalised')
 
 def _two_parts(found, held_out, seed): # those to learn from, and those for the threshold
     import torch
@@ -145,7 +146,8 @@ def fit(
     if right == 1 and not calibrate: note(_TOO_WELL_KNOWN)
     det = make_detector(detector, model, channels, network.batch_size, seed, settings)
     about = dict(detector=detector, network=network.about(), size=reading.size, attacks=attacking.attacks,
-                 preset=attacking.preset, fpr=fpr, class_names=None if right is None and not classes else data.class_names)
+                 preset=attacking.preset, fpr=fpr,
+                 class_names=None if right is None and not classes else data.class_names)
     with kept_attacks(attacking.shards, out) as folder:
         x_adv = _attacked(model, data, chosen, shards=folder, batch_size=network.batch_size, seed=seed)
         det.fit(data.x, x_adv, data.y)

@@ -30,7 +30,7 @@ def held_out(run: Run, most: int = 2000) -> tuple: # two `ImageSet`s: to calibra
     "Clean test images, drawn at random from those that no attack was run on"
     whole, attacked = run.whole['test'], max(len(run.images('test', a).value) for a in run.exp.attacks)
     n = min(most, len(whole) - attacked)
-    if n < 40: raise ValueError(f'n_test: {attacked} of {len(whole)} test images are attacked, too few are left to calibrate on')
+    if n < 40: raise ValueError(f'n_test: {attacked} of {len(whole)} test images are attacked, too few are left')
     drawn = attacked + torch.randperm(len(whole) - attacked, generator=torch.Generator().manual_seed(run.exp.seed))[:n]
     return whole[drawn[::2]], whole[drawn[1::2]]
 
@@ -72,14 +72,14 @@ def ours(run: Run) -> dict: # name → detector, not fitted
     "The paper's detector for each mu, the one that reads margins too, and the one that learns from clean images alone"
     e = run.exp
     chosen = dict(rectify=e.rectify, seed=e.seed)
-    paper = {f'ours, mu={mu:g}': RelevantNeuronDetector(mu=mu, classifier=forest(e.trees, e.seed), **chosen) for mu in e.mus}
+    trees = forest(e.trees, e.seed)
+    paper = {f'ours, mu={mu:g}': RelevantNeuronDetector(mu=mu, classifier=trees, **chosen) for mu in e.mus}
     margins = RelevantMarginDetector(classifier=trees_and_networks(e.trees, e.seed), **chosen)
     return paper | {'ours, margins': margins, 'ours, clean only': GeneralDetector()}
 
-def shown_attacks(run: Run) -> dict: # name → detector, not fitted
+def shown_attacks(seed: int = 0) -> dict: # name → detector, not fitted
     "Detectors of others that learn from attacked images, as ours do"
-    return {name: SupervisedLID(summed=summed, seed=run.exp.seed)
-            for name, summed in (('LID, supervised', True), ('multiLID', False))}
+    return {name: SupervisedLID(summed=name != 'multiLID', seed=seed) for name in ('LID, supervised', 'multiLID')}
 
 # %% ../nbs/08f_comparison_study.ipynb #3b671846
 def _milliseconds(work, n): # an image
@@ -113,7 +113,7 @@ def _controls(det, clean, attacked) -> dict: # 'same', 'together', 'apart' → s
 # %% ../nbs/08f_comparison_study.ipynb #4a36862b
 @stage('tensors', version=2)
 def contest(det, model, train, learned_from, calibrate, clean, tested):
-    "Fit a detector; scores of clean images ('calibrate', 'clean'), of each attack, '... before' it, and for the controls; costs"
+    "Fit; scores of clean images ('calibrate', 'clean'), of each attack, '... before' it, and for the controls; costs"
     det.set_params(model=model)
     begin = time.perf_counter()
     det.fit(train.x, None if learned_from is None else learned_from.x_adv, train.y)
@@ -132,7 +132,7 @@ def contest(det, model, train, learned_from, calibrate, clean, tested):
         seconds=seconds, units_read=read, default=usual, leaked=leaked)
 
 def scores_of(run: Run, det, attack: str = None) -> dict: # see `contest`
-    "The scores of one detector; of one that learns from `attack`, or of one that learns from clean images, for all attacks"
+    "The scores of one detector that learns from `attack`; for all attacks, of one that learns from clean images"
     named = [attack] if attack else list(run.exp.attacks)
     images = run.images('train', attack) if attack else clean_training(run)
     tested = {a: Given(to_find(run, a)) for a in named}
@@ -182,7 +182,8 @@ def controlled(name: str, scores: dict) -> dict: # one row
     together = float((scores['together'] - scores['apart']).abs().max())/scale
     leaked = int(scores['leaked'])
     passed = abs(auroc - .5) < 3*error and together < TOGETHER and not leaked
-    return dict(detector=name, identity=auroc, within=3*error, one_pipeline=together, leaked=leaked, passed=bool(passed))
+    measured = dict(identity=auroc, within=3*error, one_pipeline=together, leaked=leaked)
+    return dict(detector=name, **measured, passed=bool(passed))
 
 def cost(name: str, scores: dict) -> dict: # one row
     "What one detector costs"
@@ -192,8 +193,9 @@ def cost(name: str, scores: dict) -> dict: # one row
 # %% ../nbs/08f_comparison_study.ipynb #d7ab052f
 def comparison_study(run: Run) -> tuple: # (results, pictures)
     "Tables 3 and 4, costs, controls, and the scores that ROC curves are drawn from"
-    detectors = others(run.whole['train'].x.shape[1]) | shown_attacks(run) | ours(run)
-    jobs = [(name, det, a) for name, det in detectors.items() for a in (run.exp.attacks if det.needs_attacked else [None])]
+    detectors = others(run.whole['train'].x.shape[1]) | shown_attacks(run.exp.seed) | ours(run)
+    jobs = [(name, det, a) for name, det in detectors.items()
+            for a in (run.exp.attacks if det.needs_attacked else [None])]
     results, kept = dict(compared=[], controls=[], costs=[]), {}
     for name, det, attack in progress(jobs, desc=f'{run.exp.name} {run.exp.data}', show=run.show):
         scores = scores_of(run, det, attack)

@@ -50,7 +50,7 @@ def against_paper(
     record: Record, # of the comparison study
     least: float = .02, # differences of more than this
 ) -> list: # one dict a cell of the paper that differs: detector, attack, here, paper, difference, and can_be_chance
-    "The paper's cells that differ, largest difference first; chance is where the paper's figure lies within our interval"
+    "The paper's cells that differ, largest first; chance is where the paper's figure lies within our interval"
     found = []
     for row in record.compared:
         paper = in_paper(record.experiment.data, row['detector'], row['attack'])
@@ -64,13 +64,13 @@ def against_paper(
 def uncalibrated_table(
     record: Record, # of the comparison study
 ): # a data frame
-    "Detectors that have a threshold of their own: what they find and flag wrongly at that threshold (the paper's reading)"
+    "What detectors with a threshold of their own find and flag wrongly at that threshold (the paper's reading)"
     import pandas as pd
     rows = [r for r in record.compared if r['found_uncalibrated'] is not None]
     if not rows: raise ValueError('record: no detector of it has a threshold of its own')
     figures = ['found_uncalibrated', 'false_positives_uncalibrated']
     table = pd.DataFrame(rows).pivot(index='detector', columns='attack', values=figures)
-    return table.rename(columns=dict(found_uncalibrated='found', false_positives_uncalibrated='false positives')).round(3)
+    return table.rename(columns=dict(zip(figures, ('found', 'false positives')))).round(3)
 
 # %% ../nbs/08g_comparison_tables.ipynb #18f13ab0
 def ranking_table(
@@ -88,8 +88,8 @@ def cost_table(
 ): # a data frame
     "Seconds to fit, milliseconds an image and that over a plain forward pass, units read, kilobytes on disk"
     import pandas as pd
-    rows = [{'detector': r['detector'], 'seconds to fit': f'{r["seconds"]:.1f}', 'ms an image': f'{r["milliseconds"]:.2f}',
-             'over a forward pass': f'{r["milliseconds"]/r["plain"]:.1f}', 'kB on disk': f'{r["bytes"]/1e3:,.0f}',
+    rows = [{'detector': r['detector'], 'seconds to fit': f'{r["seconds"]:.1f}',
+             'ms an image': f'{r["milliseconds"]:.2f}', 'over a forward pass': f'{r["milliseconds"]/r["plain"]:.1f}', 'kB on disk': f'{r["bytes"]/1e3:,.0f}',
              'units read': '' if r['units_read'] < 0 else r['units_read']} for r in record.costs]
     return pd.DataFrame(rows).set_index('detector')
 
@@ -125,7 +125,8 @@ def show_rocs(
     colours, styles = plt.get_cmap('tab10').colors, ('-', '--', ':')
     for ax, attack in zip(axs[0], attacks):
         for k, name in enumerate(n for n in names if attack in scores[n]):
-            ax.step(*roc(**scores[name][attack]), styles[k % 3], color=colours[k % 10], label=name, where='post', lw=1.3)
+            style = dict(linestyle=styles[k % 3], color=colours[k % 10], lw=1.3)
+            ax.step(*roc(**scores[name][attack]), label=name, where='post', **style)
         ax.axvline(.05, color='.7', lw=.8, zorder=0)
         ax.set(xscale='log', xlim=(2e-3, 1), ylim=(0, 1.02), title=attack, xlabel='false-positive rate')
     axs[0, 0].set_ylabel('share of attacked images found')

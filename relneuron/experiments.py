@@ -60,7 +60,7 @@ class Experiment:
     tested_only: tuple = () # those of the attacks that no detector learns from: no training image is attacked
     transfer: bool = False # test detectors on attacks they were not trained on, and train one on all attacks
     n_per_class: int = 1000 # training images a class, the first ones (paper §5.1); or a dict: attack → number
-    clean_per_class: int = None # training images a class of detectors that learn from clean images alone; n_per_class without it
+    clean_per_class: int = None # n_per_class of detectors that learn from clean images alone; the same without it
     n_test: int = None # test images, the first ones, all without it; or a dict: attack → number
     trees: int = 1000 # of the forest
     rectify: bool = None # see `find_units`
@@ -72,7 +72,8 @@ class Experiment:
         for k in ('n_per_class', 'n_test'):
             v = getattr(self, k)
             if isinstance(v, dict) and set(v) != set(self.attacks):
-                raise ValueError(f'{k}: expected a number for each of {", ".join(self.attacks)}, got one for {", ".join(v)}')
+                wanted, got = ', '.join(self.attacks), ', '.join(v)
+                raise ValueError(f'{k}: expected a number for each of {wanted}, got one for {got}')
 
     def splits(self, attack: str) -> tuple: # of 'train', 'test'
         "Which images are attacked"
@@ -111,15 +112,18 @@ _COMPARED = ('compared', 'detector', 'attack', 'found', 'lowest', 'highest', 'fa
 _CHANGES = ('changes', 'attack', 'view', 'measure', 'unit_set', 'distance', 'random')
 _FAMILIES = ('summary', 'detector', 'shown', *FAMILIES, 'worst', 'clean', 'changed')
 _EVERY = sum(FAMILIES.values(), ())
-_LEARNED = dict.fromkeys(_EVERY, 20) | {'fgsm': 200, 'cw-10': 10, 'cw-20': 10, 'salt': 50, 'l1': 50, 'spatial': 50} # a class
-_MET = dict.fromkeys(_EVERY, 1000) | dict.fromkeys(('cw', 'cw-10', 'cw-20'), 300) | dict.fromkeys(FAMILIES['black-box'], 50)
+_LEARNED = dict.fromkeys(_EVERY, 20) | { # a class
+    'fgsm': 200, 'cw-10': 10, 'cw-20': 10, 'salt': 50, 'l1': 50, 'spatial': 50}
+_SLOW = dict.fromkeys(('cw', 'cw-10', 'cw-20'), 300) | dict.fromkeys(FAMILIES['black-box'], 50)
+_MET = dict.fromkeys(_EVERY, 1000) | _SLOW
 
 EXPERIMENTS = {
     # Tables 1 and 2 with everything beside them
-    'exp1': Experiment('exp1', attacks=_THREE, unit_sets=_SETS, mus=(100., 20., 10.), labels=(True, False), transfer=True,
-                       extra=_BESIDE, seeds=(1, 2, 3)),
+    'exp1': Experiment('exp1', attacks=_THREE, unit_sets=_SETS, mus=(100., 20., 10.), labels=(True, False),
+                       transfer=True, extra=_BESIDE, seeds=(1, 2, 3)),
     # one mu of exp1 and nothing else, to compare settings such as `rectify`
-    'table': Experiment('table', 'relneuron.table_study:cells_only', attacks=_THREE, unit_sets=_SETS, labels=(True, False)),
+    'table': Experiment('table', 'relneuron.table_study:cells_only', attacks=_THREE, unit_sets=_SETS,
+                        labels=(True, False)),
     # Tables 3 and 4; the detectors learned from the attacks of exp1
     'exp2': Experiment('exp2', 'relneuron.comparison_study:comparison_study', _COMPARED, attacks=_THREE, mus=(10., 20.),
                        preset='paper_exp2', train_preset='paper_exp1', clean_per_class=1000, n_test=150),
@@ -127,7 +131,8 @@ EXPERIMENTS = {
     'exp3': Experiment('exp3', 'relneuron.map_study:map_study', _CHANGES, attacks=_THREE, n_test=520),
     # attacks that a detector was not shown; not in the paper
     'exp4': Experiment('exp4', 'relneuron.generalisation_study:generalisation_study', _FAMILIES, attacks=_EVERY,
-                       tested_only=FAMILIES['black-box'], preset='families_mnist', clean_per_class=1000, trees=300, seeds=(1, 2),
+                       tested_only=FAMILIES['black-box'], preset='families_mnist', clean_per_class=1000, trees=300,
+                       seeds=(1, 2),
                        n_per_class=_LEARNED, n_test=_MET),
 }
 
@@ -146,7 +151,8 @@ def experiment(
     if name not in EXPERIMENTS: raise ValueError(f'name: unknown experiment {name!r}; known: {", ".join(EXPERIMENTS)}')
     model = model or _MODELS.get((name, data)) or _MODELS.get(data)
     if model is None:
-        raise ValueError(f'data: no network comes with relneuron for {data!r}, only for digits, mnist; give one with model')
+        known = 'digits, mnist'
+        raise ValueError(f'data: no network comes with relneuron for {data!r}, only for {known}; give one with model')
     if scale not in ('small', 'paper'): raise ValueError(f"scale: expected 'small' or 'paper', got {scale!r}")
     if unknown := set(settings) - {f.name for f in fields(Experiment)}:
         raise ValueError(f'settings: {", ".join(sorted(unknown))} is no setting of an Experiment')
@@ -154,7 +160,8 @@ def experiment(
     if scale == 'small': usual = replace(usual, train_preset=usual.train_preset and 'small', clean_per_class=None)
     for k, which in (('n_per_class', 0), ('n_test', 1)): # attacks without a number of their own have the scale's
         if isinstance(settings.get(k, getattr(usual, k)), dict):
-            settings[k] = {a: usual.size(a)[which] for a in settings.get('attacks', usual.attacks)} | settings.get(k, {})
+            sizes = {a: usual.size(a)[which] for a in settings.get('attacks', usual.attacks)}
+            settings[k] = sizes | settings.get(k, {})
     return replace(usual, **settings)
 
 # %% ../nbs/08_experiments.ipynb #41edc663
@@ -226,7 +233,7 @@ class Run:
         self.model = load_model(exp.model, device)
         self.batch_size = batch_size or (200 if device_of(self.model).type == 'cpu' else 1000)
         of_split = dict(train=exp.train_preset or exp.preset, test=exp.preset)
-        for a, preset in product(exp.attacks, of_split.values()): make_attack(a, preset) # refuses names that are unknown
+        for a, preset in product(exp.attacks, of_split.values()): make_attack(a, preset) # refuses unknown names
         self.presets = {s: PRESETS[preset] for s, preset in of_split.items()}
         self.whole = {s: load_data(exp.data, s) for s in ('train', 'test')}
         self.units = find_units(self.model, self.whole['train'].x, rectify=exp.rectify)
@@ -263,7 +270,7 @@ class Run:
 
 # %% ../nbs/08_experiments.ipynb #abaa5734
 @patch
-def learned_from(self: Run, attack: str, seed: int) -> dict: # `several`, `n`, `draw` of `selections` and `forest_scores`
+def learned_from(self: Run, attack: str, seed: int) -> dict: # `several`, `n`, `draw` of the stages
     "Attacked training images of a detector, of one attack or several ('+'); another seed than the run's draws some"
     several = [self.attacked('train', a, attack) for a in attack.split('+')]
     draw = None if seed == self.exp.seed else (seed, self.exp.draw)
@@ -316,8 +323,9 @@ def scored(self: Run,
     mask, tests, attack = self.relevant(cell)[0].mask, {}, cell['attack']
     for a in tested or [attack]: tests |= {self.clean_name(a): self.clean('test', a), a: self.attacked('test', a)}
     union = mask.any(0)
-    labelled = cell['with_label'] and not (mask == union).all() # the label says nothing where all classes have the same units
-    learned = dict(clean=self.clean('train', attack), y=self.labels('train', attack), **self.learned_from(attack, cell['seed']))
+    labelled = cell['with_label'] and not (mask == union).all() # says nothing where all classes have the same units
+    clean, y = self.clean('train', attack), self.labels('train', attack)
+    learned = dict(clean=clean, y=y, **self.learned_from(attack, cell['seed']))
     classifier = forest(self.exp.trees, cell['seed'])
     detector = dict(mask=mask if labelled else union.expand_as(mask), with_label=labelled, classifier=classifier)
     return self.stages(forest_scores, **learned, **detector, tested=tests)
@@ -380,7 +388,8 @@ def environment(device='cpu') -> dict:
     "Versions, machine and device: what a reader needs to judge a time or to repeat a figure"
     names = ('torchvision', 'numpy', 'scikit-learn', 'foolbox')
     where = torch.cuda.get_device_name(device) if str(device).startswith('cuda') else 'cpu'
-    versions = dict(relneuron=__version__, python=platform.python_version(), torch=torch.__version__, **{n: version(n) for n in names})
+    versions = dict(relneuron=__version__, python=platform.python_version(), torch=torch.__version__)
+    versions |= {n: version(n) for n in names}
     return dict(versions, device=where, cores=os.cpu_count(), machine=platform.machine())
 
 # %% ../nbs/08_experiments.ipynb #c9617853
@@ -402,7 +411,7 @@ def unflatten(flat: dict) -> dict:
 
 # %% ../nbs/08_experiments.ipynb #80b185da
 _ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
-_LATER = {'train_preset': None, 'clean_per_class': None, 'tested_only': ()} # settings that older records do not have, and what they stood for
+_LATER = {'train_preset': None, 'clean_per_class': None, 'tested_only': ()} # older records lack these, and meant that
 
 def _tuples(v): return tuple(map(_tuples, v)) if isinstance(v, list) else v # JSON has lists only
 
@@ -412,7 +421,8 @@ class Record:
         fields: dict, # experiment, made_of, environment, written, seconds, results, ...
         pictures: dict, # a tree of tensors
     ):
-        if both := set(fields) & set(fields.get('results', {})): raise ValueError(f'fields: {", ".join(both)} is a result too')
+        both = set(fields) & set(fields.get('results', {}))
+        if both: raise ValueError(f'fields: {", ".join(both)} is a result too')
         self.fields, self.pictures = fields, pictures
 
     def __getattr__(self, name):
@@ -424,7 +434,8 @@ class Record:
 
     def __repr__(self):
         e = self.experiment
-        return f'{e.name} on {e.data} ({self.key}), {self.written[:10]}, {self.environment["device"]}: {", ".join(self.results)}'
+        when, where = self.written[:10], self.environment['device']
+        return f'{e.name} on {e.data} ({self.key}), {when}, {where}: {", ".join(self.results)}'
 
     @property
     def experiment(self) -> Experiment: # its settings
@@ -433,7 +444,8 @@ class Record:
     @property
     def key(self) -> str: # 8 hexadecimal digits
         "Names the record: its settings, and fingerprints of network and images"
-        settings = {k: v for k, v in self.fields['experiment'].items() if k not in _ELSEWHERE and _tuples(v) != _LATER.get(k, ...)}
+        known = self.fields['experiment'].items()
+        settings = {k: v for k, v in known if k not in _ELSEWHERE and _tuples(v) != _LATER.get(k, ...)}
         return fingerprint(settings, self.fields['made_of'])[:8]
 
     @property
@@ -491,7 +503,8 @@ def gallery(self: Record,
     "Attacked test images: the first ones, the first that were caught, the first that were missed"
     p = self.pictures['gallery'][attack][which]
     pairs, n = {k: p[k].float() for k in ('x', 'x_adv')}, len(p['x'])
-    return Adversarials(**pairs, y=p['y'], y_adv=p['y_adv'], index=torch.arange(n), n_images=n, n_correct=n, attack=attack), p['score']
+    counts = dict(index=torch.arange(n), n_images=n, n_correct=n)
+    return Adversarials(**pairs, y=p['y'], y_adv=p['y_adv'], **counts, attack=attack), p['score']
 
 # %% ../nbs/08_experiments.ipynb #8e596bc7
 def _fits(fields, wanted) -> bool:
@@ -505,14 +518,15 @@ def _fits(fields, wanted) -> bool:
 def read_record(
     folder, # where `run_experiment` wrote it
     name: str = 'exp1', # the experiment's
-    **wanted # settings it must have had; `model`: a network, its name or fingerprint; `train`, `test`: the images' fingerprints
+    **wanted # its settings; `model`: a network, its name or fingerprint; `train`, `test`: the images' fingerprints
 ) -> Record:
-    "The one record that was made of this; `FileNotFoundError` where there is none, `ValueError` where there are several"
+    "The one record made of this; `FileNotFoundError` where there is none, `ValueError` where there are several"
     if isinstance(wanted.get('model'), torch.nn.Module): wanted['model'] = fingerprint(wanted['model'])
     known = records_in(folder)
     fitting = [file for file, fields in known.items() if _fits(fields, dict(wanted, name=name))]
     if not fitting:
-        raise FileNotFoundError(f'folder: no record of {name} with {wanted} among {len(known)} in {folder}; run_experiment writes it')
+        among = f'among {len(known)} in {folder}; run_experiment writes it'
+        raise FileNotFoundError(f'folder: no record of {name} with {wanted} {among}')
     if len(fitting) > 1:
         raise ValueError(f'wanted: {len(fitting)} records fit, say more to choose one: {", ".join(fitting)}')
     return Record.load(Path(folder)/fitting[0])
@@ -547,7 +561,8 @@ def run_experiment(
     run = Run(exp, Path(out)/'cache', device, show, batch_size)
     attacks = {f'{a} {s}': _summary(run.adversarials(s, a).value) for a in exp.attacks for s in exp.splits(a)}
     results, pictures = study(run)
-    fields = dict(record_fields(run, device), attacks=attacks, results=results, seconds=round(time.perf_counter() - begin, 2))
+    seconds = round(time.perf_counter() - begin, 2)
+    fields = dict(record_fields(run, device), attacks=attacks, results=results, seconds=seconds)
     record = Record(fields, pictures)
     record.save(out)
     return record

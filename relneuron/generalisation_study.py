@@ -19,14 +19,13 @@ from sklearn.base import clone
 from torch import Tensor
 
 from .attacks import check_targets, run_attack
-from .comparison_study import clean_training, held_out, others
+from .comparison_study import clean_training, held_out, others, shown_attacks
 from .contract import threshold_at
 from .core import Given, logits, progress, stage
 from .detection import RelevantNeuronDetector, forest
 from .experiments import Experiment, Run, join
 from .general import GeneralDetector, SupervisedGeneralDetector, harmless_versions
 from .judging import harmless_changes
-from .lid import SupervisedLID
 from .margin import RelevantMarginDetector, trees_and_networks
 from .observations import Responses, observe
 from .presets import FAMILIES
@@ -37,7 +36,8 @@ from .signals import normalized
 def families(exp: Experiment, shown: bool = False) -> dict: # family → attacks
     "The attacks of an experiment by family; only those that a detector may be shown"
     hidden = exp.tested_only if shown else ()
-    found = {name: tuple(a for a in attacks if a in exp.attacks and a not in hidden) for name, attacks in FAMILIES.items()}
+    here = [a for a in exp.attacks if a not in hidden]
+    found = {name: tuple(a for a in attacks if a in here) for name, attacks in FAMILIES.items()}
     return {name: attacks for name, attacks in found.items() if attacks}
 
 def shown_sets(exp: Experiment) -> dict: # name → family → attacks
@@ -104,7 +104,8 @@ def unflipped_kinds(run: Run, least: int = 20, most: int = 300) -> list: # of `K
     found = []
     for a in run.exp.attacks:
         how = dict(batch_size=run.batch_size, shards=run.shards, show=run.show)
-        kept = run.stages(not_flipped, run.network, run.images('test', a), run.presets['test'][a], run.exp.seed, **how).value
+        given = run.network, run.images('test', a), run.presets['test'][a], run.exp.seed
+        kept = run.stages(not_flipped, *given, **how).value
         n = len(kept['index'])
         if n >= least: found.append(Kind('not flipped', a, kept['x_adv'][:most], kept['index'][:most], n))
     return found
@@ -156,10 +157,11 @@ class Material:
     def __init__(self, run: Run):
         self.run, self.learned = run, clean_training(run).value
         held = torch.cat([half.x for half in held_out(run, HELD_OUT)])
-        if len(held) < 200: raise ValueError(f'n_test: expected 200 test images that are not attacked, {len(held)} are left')
+        if len(held) < 200: raise ValueError(f'n_test: expected 200 test images not attacked, {len(held)} are left')
         self.attacked = attacked_kinds(run)
         self.others = [*rounded_kinds(run, self.attacked), *unflipped_kinds(run), *unattacked_kinds(run)]
-        images = dict(train=self.learned.x, versions=harmless_versions(self.learned.x), clean=held, clean_versions=harmless_versions(held))
+        train = self.learned.x
+        images = dict(train=train, versions=harmless_versions(train), clean=held, clean_versions=harmless_versions(held))
         images |= {part: torch.cat([kind.x for kind in kinds]) for part, kinds in self.kinds.items()}
         images |= {a: run.adversarials('train', a).value.x_adv for a in run.exp.attacks if a not in run.exp.tested_only}
         self.images = {name: Given(x) for name, x in images.items()}
@@ -176,16 +178,17 @@ class Material:
 
 # %% ../nbs/08h_generalisation_study.ipynb #d801b127
 ONCE = ('Feature Squeezing', 'MagNet', 'noise reduction', 'noise reduction, fall', 'maximum softmax', 'logit margin')
-OURS = ('RelevantNeuronDetector', 'RelevantMarginDetector', 'GeneralDetector', 'SupervisedGeneralDetector') # read responses
+OURS = ( # read responses
+    'RelevantNeuronDetector', 'RelevantMarginDetector', 'GeneralDetector', 'SupervisedGeneralDetector')
 
 def contestants(run: Run, seed: int) -> dict: # name → detector, not fitted
     "All detectors: ours, those of the second experiment, and two supervised ones beside ours"
     e, own = run.exp, dict(rectify=run.exp.rectify, seed=seed)
     paper = RelevantNeuronDetector(mu=min(e.mus), classifier=forest(e.trees, seed), **own)
     margins = RelevantMarginDetector(classifier=trees_and_networks(e.trees, seed), **own)
-    made = {'RelevantNeuronDetector': paper, 'RelevantMarginDetector': margins, 'GeneralDetector': GeneralDetector(**own),
-            'SupervisedGeneralDetector': SupervisedGeneralDetector(**own), 'LID, supervised': SupervisedLID(seed=seed),
-            'multiLID': SupervisedLID(summed=False, seed=seed)}
+    made = {'RelevantNeuronDetector': paper, 'RelevantMarginDetector': margins,
+            'GeneralDetector': GeneralDetector(**own),
+            'SupervisedGeneralDetector': SupervisedGeneralDetector(**own), **shown_attacks(seed)}
     for name, det in others(run.whole['train'].x.shape[1]).items():
         made[name] = det.set_params(seed=seed) if 'seed' in det.get_params() and name not in ONCE else det
     return made
@@ -210,13 +213,14 @@ def _fitted(det, clean, y, attacked, versions):
 
 @stage('tensors')
 def contest(det, model, clean, y, versions, rows, attacked, tested):
-    "Fit a detector on the clean `rows`, their harmless versions and attacked images, and score what is `tested`; CPU seconds"
+    "Fit on the clean `rows`, their harmless versions and attacked images, and score what is `tested`; CPU seconds"
     begin, det = time.process_time(), clone(det).set_params(model=model)
     parts = [of[some] for of, some in attacked]
     learned = None if not parts else join(parts) if isinstance(clean, Responses) else torch.cat(parts)
     given = [None if of is None else _as_read(det, of) for of in (clean[rows], learned, versions and versions[rows])]
     _, score = _fitted(det, given[0], y[rows], *given[1:])
-    scores = {name: torch.from_numpy(np.asarray(score(_as_read(det, of)), dtype=np.float64)) for name, of in tested.items()}
+    def scored(of): return torch.from_numpy(np.asarray(score(_as_read(det, of)), dtype=np.float64))
+    scores = {name: scored(of) for name, of in tested.items()}
     return scores | dict(seconds=torch.tensor(time.process_time() - begin, dtype=torch.float64))
 
 # %% ../nbs/08h_generalisation_study.ipynb #4057f6d2
@@ -233,13 +237,15 @@ def scores_of(
     rows = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:round(run.exp.draw*n)]
     attacked = []
     if shown is not None:
-        available = {f: {a: len(material.images[a].value) for a in attacks} for f, attacks in shown_sets(run.exp)[shown].items()}
+        sets = shown_sets(run.exp)[shown].items()
+        available = {f: {a: len(material.images[a].value) for a in attacks} for f, attacks in sets}
         total = max(len(material.images[a].value) for a in run.exp.attacks if a not in run.exp.tested_only)
         attacked = [(of(a), some) for a, some in equal_parts(available, total, seed).items()]
         if not isinstance(det, GeneralDetector): rows = rows[:total]
     versions = of('versions') if isinstance(det, GeneralDetector) else None
     tested = {part: of(part) for part in parts}
-    return run.stages(contest, det, run.network, of('train'), material.learned.y, versions, rows, attacked, tested).value
+    clean = of('train'), material.learned.y, versions, rows
+    return run.stages(contest, det, run.network, *clean, attacked, tested).value
 
 # %% ../nbs/08h_generalisation_study.ipynb #3a411c83
 RATES = (.05, .01) # of false positives
@@ -304,7 +310,8 @@ def by_kind(
         found |= {(k.group, k.name): s.nan_to_num(torch.inf) for k, s in zip(kinds, scores[part].split(sizes))}
     index, n = {k.name: k.index for k in material.attacked}, len(material.run.whole['test'])
     by_family = families(exp, shown=True)
-    worst = {name: attacks for name, attacks in by_family.items() if len(attacks) > 1} | {'all': sum(by_family.values(), ())}
+    worst = {name: attacks for name, attacks in by_family.items() if len(attacks) > 1}
+    worst['all'] = sum(by_family.values(), ())
     for name, attacks in worst.items():
         found['worst', name] = lowest([(found['attack', a], index[a]) for a in attacks], common(exp, attacks, n))
     found['clean', 'held out'] = scores['clean'][fresh]
@@ -326,7 +333,8 @@ def shares(
         limits, generator = [binding(of['clean'][setting], versions, fpr) for fpr in RATES], np.random.default_rng(seed)
         for kind, s in by_kind(material, of, fresh).items():
             found.setdefault(kind, []).append([float((s > threshold).double().mean()) for threshold, _ in limits])
-            drawn.setdefault(kind, []).append([share_draws(s, binds, fpr, generator) for fpr, (_, binds) in zip(RATES, limits)])
+            both = [share_draws(s, binds, fpr, generator) for fpr, (_, binds) in zip(RATES, limits)]
+            drawn.setdefault(kind, []).append(both)
     table = {}
     for kind, rates in found.items():
         every, pooled = np.array(rates), np.concatenate(drawn[kind], 1) # (seeds, rates), (rates, draws)
@@ -342,13 +350,14 @@ def _verdicts(material, scores, seed, harmless): # (attacked images,) bool, at t
     return scores['attacked'].nan_to_num(torch.inf) > binding(scores['clean'][setting], versions, RATES[0])[0]
 
 def summed_up(exp: Experiment, row: dict, found: dict) -> dict: # one row of the table that a run prints
-    "Mean over the attacks of each family at 5% false positives, the worst case, clean images, the most of any harmless change"
+    "Mean over the attacks of each family at 5%, the worst case, clean images, the most of any harmless change"
     share = {kind: float(values[0, 0]) for kind, values in found.items()}
-    means = dict.fromkeys(FAMILIES) | {name: float(np.mean([share['attack', a] for a in attacks])) for name, attacks in families(exp).items()}
+    def mean(attacks): return float(np.mean([share['attack', a] for a in attacks]))
+    means = dict.fromkeys(FAMILIES) | {name: mean(attacks) for name, attacks in families(exp).items()}
     changed = max((v for (group, _), v in share.items() if group == 'no attack'), default=None)
     return dict(row, **means, worst=share['worst', 'all'], clean=share['clean', 'held out'], changed=changed)
 
-def one_detector(material: Material, name: str, shown: str, seeds: tuple) -> tuple: # row, shares, the same held equal, verdicts
+def one_detector(material: Material, name: str, shown: str, seeds: tuple) -> tuple: # row, shares, held equal, verdicts
     "Everything about one detector, shown this"
     with_others = shown in (None, 'all', next(iter(shown_sets(material.run.exp))))
     parts, scores = ('clean', 'clean_versions', 'attacked'), []
@@ -358,11 +367,12 @@ def one_detector(material: Material, name: str, shown: str, seeds: tuple) -> tup
         scores.append(scores_of(material, name, shown, fitted, met))
     harmless = isinstance(contestants(material.run, seeds[0])[name], GeneralDetector)
     own, equal = (shares(material, scores, seeds, h) for h in (harmless, True))
-    row = dict(detector=name, shown=shown or '', harmless=harmless, seeds=len(seeds), seconds=float(scores[0]['seconds']))
+    seconds = float(scores[0]['seconds'])
+    row = dict(detector=name, shown=shown or '', harmless=harmless, seeds=len(seeds), seconds=seconds)
     return row, own, equal, _verdicts(material, scores[0], seeds[0], harmless)
 
 # %% ../nbs/08h_generalisation_study.ipynb #d264436c
-def _laid_out(tables: list, kinds: list, column: int) -> Tensor: # (detectors, kinds, rates) float32, NaN where there is none
+def _laid_out(tables: list, kinds: list, column: int) -> Tensor: # (detectors, kinds, rates) float32, NaN: there is none
     nothing = np.full((len(RATES), 4), np.nan)
     return torch.tensor(np.array([[t.get(kind, nothing)[:, column] for kind in kinds] for t in tables])).float()
 
@@ -374,7 +384,8 @@ def generalisation_study(run: Run) -> tuple: # (results, pictures)
     rows, own, equal, verdicts = zip(*every)
     sizes = {(k.group, k.name): (len(k.x), k.of) for k in material.attacked + material.others}
     kinds = list({kind: None for table in own for kind in table})
-    described = [dict(group=g, name=n, n=sizes.get((g, n), (None, None))[0], of=sizes.get((g, n), (None, None))[1]) for g, n in kinds]
+    found = [sizes.get(kind, (None, None)) for kind in kinds]
+    described = [dict(group=g, name=name, n=n, of=of) for (g, name), (n, of) in zip(kinds, found)]
     results = dict(kinds=described, detectors=list(rows), summary=[summed_up(run.exp, r, t) for r, t in zip(rows, own)])
     pictures = {k: _laid_out(own, kinds, c) for c, k in enumerate(('found', 'lowest', 'highest', 'spread'))}
     pictures |= dict(equal=_laid_out(equal, kinds, 0), index=torch.cat([k.index for k in material.attacked]).int(),

@@ -13,10 +13,12 @@ from .experiments import Record
 from .generalisation_study import RATES, families
 
 # %% ../nbs/08i_generalisation_tables.ipynb #16f1582b
-LABELS = {'fgsm': 'FGSM search', 'jsma': 'JSMA', 'cw': 'C&W', 'deepfool': 'DeepFool', 'pgd-1': 'PGD Linf', 'pgd-2': 'PGD Linf',
-          'pgd-3': 'PGD Linf', 'pgd-l2': 'PGD L2', 'cw-10': 'C&W 10', 'cw-20': 'C&W 20', 'salt': 'salt', 'l1': 'L1 descent',
+LABELS = {'fgsm': 'FGSM search', 'jsma': 'JSMA', 'cw': 'C&W', 'deepfool': 'DeepFool', 'pgd-1': 'PGD Linf',
+          'pgd-2': 'PGD Linf', 'pgd-3': 'PGD Linf', 'pgd-l2': 'PGD L2', 'cw-10': 'C&W 10', 'cw-20': 'C&W 20',
+          'salt': 'salt', 'l1': 'L1 descent',
           'spatial': 'spatial', 'hopskipjump': 'HopSkipJump', 'boundary': 'boundary'}
-SHORT = {'RelevantNeuronDetector': 'relevant neurons', 'RelevantMarginDetector': 'relevant margins', 'GeneralDetector': 'general',
+SHORT = {'RelevantNeuronDetector': 'relevant neurons', 'RelevantMarginDetector': 'relevant margins',
+         'GeneralDetector': 'general',
          'SupervisedGeneralDetector': 'general, supervised'} # of ours
 
 def label(
@@ -44,7 +46,8 @@ def figures(
     "One figure of every detector and every kind of image"
     import pandas as pd
     if fpr not in RATES: raise ValueError(f'fpr: expected one of {", ".join(map(str, RATES))}, got {fpr}')
-    rows = pd.MultiIndex.from_tuples([(d['detector'], d['shown']) for d in record.detectors], names=['detector', 'shown'])
+    given = [(d['detector'], d['shown']) for d in record.detectors]
+    rows = pd.MultiIndex.from_tuples(given, names=['detector', 'shown'])
     columns = pd.MultiIndex.from_tuples([(k['group'], k['name']) for k in record.kinds], names=['group', 'name'])
     return pd.DataFrame(record.pictures[figure][:, :, RATES.index(fpr)].double().numpy(), rows, columns)
 
@@ -64,7 +67,8 @@ def attack_table(
     "What is found of every attack, what of all attacks on one image, and what is flagged without an attack"
     import pandas as pd
     table = figures(record, figure, fpr).loc[main_rows(record)]
-    parts = {(family, label(record, a)): table['attack', a] for family, attacks in families(record.experiment).items() for a in attacks}
+    named = families(record.experiment).items()
+    parts = {(family, label(record, a)): table['attack', a] for family, attacks in named for a in attacks}
     parts['all', 'worst'] = table['worst', 'all']
     parts['no attack', 'clean'] = table['clean', 'held out']
     changed = table['no attack'].drop(columns='unchanged')
@@ -86,7 +90,8 @@ def show_attack_table(
     groups = list(table.columns.get_level_values(0))
     fig, ax = plt.subplots(figsize=(1.9 + .56*len(groups), 1.3 + .3*len(table)), dpi=150, layout='constrained')
     flat = table.set_axis([name for _, name in table.columns], axis=1)
-    sns.heatmap(flat, annot=True, fmt='.2f', cmap='viridis', vmin=0, vmax=1, cbar=False, annot_kws=dict(fontsize=8), ax=ax)
+    written = dict(annot=True, fmt='.2f', annot_kws=dict(fontsize=8))
+    sns.heatmap(flat, cmap='viridis', vmin=0, vmax=1, cbar=False, ax=ax, **written)
     starts = [i for i, g in enumerate(groups) if not i or groups[i - 1] != g]
     for start, end in zip(starts, [*starts[1:], len(groups)]):
         ax.axvline(end, color='w', lw=3)
@@ -128,7 +133,7 @@ def interval_table(
     table = of['found'][names].astype(object)
     for name in names:
         four = zip(*(of[f][name] for f in of))
-        table[name] = ['' if mean != mean else f'{mean:.2f} ({low:.2f}-{high:.2f}) ±{spread:.2f}' for mean, low, high, spread in four]
+        table[name] = ['' if m != m else f'{m:.2f} ({low:.2f}-{high:.2f}) ±{spread:.2f}' for m, low, high, spread in four]
     named = table.set_axis([row_name(*row) for row in table.index])
     return named.rename(columns={name: label(record, name) for name in names})
 

@@ -150,7 +150,7 @@ def load_network(
 class Reading:
     "How images are read"
     size: positive = None # of folders and files: resize to so many pixels a side
-    classes: str = None # in the order of the network's outputs: a,b,c, or a file of lines (default: sub-folders by name)
+    classes: str = None # in the order of the outputs: a,b,c, or a file of lines (default: sub-folders by name)
 
 @dataclass(frozen=True)
 class Found:
