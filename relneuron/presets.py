@@ -91,6 +91,11 @@ PRESETS = dict(
         jsma=Preset(JSMA, _SINGLE | dict(theta=1., max_iter=51), dict(targets='next'), '§5.2'),
         cw=_carlini_wagner(9, 1000, 1e-2, 1e-2, '§5.2', targets='next'),
     ),
+    paper_exp2_cw200=dict(
+        fgsm=Preset(FGSMSearch, dict(max_epsilon=.3), source='§5.2'),
+        jsma=Preset(JSMA, _SINGLE | dict(theta=1., max_iter=51), dict(targets='next'), '§5.2'),
+        cw=_carlini_wagner(5, 200, 1e-2, 1e-2, 'as paper_exp2 with a ninth of the steps', targets='next'),
+    ),
     small=dict(
         fgsm=_FGSM,
         jsma=_JSMA,
