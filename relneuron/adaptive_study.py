@@ -7,7 +7,7 @@ __all__ = ['DETECTORS', 'ATTACKERS', 'AdaptiveStudy', 'fitted', 'evaded', 'Setti
            'adaptive_record', 'run_adaptive', 'read_adaptive', 'attackers_of', 'evasions', 'break_points', 'wrongs',
            'show_evasion']
 
-# %% ../nbs/08j_adaptive_study.ipynb #c915891c
+# %% ../nbs/08j_adaptive_study.ipynb #18f370a4
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 from sklearn.base import clone
 
-from .adaptive import (BestTarget, DetectorPGD, DonorWalk, Evasion, JointSquare, UnitMatching, attack_once,
-                                evade, within, worst_case)
+from .adaptive import BestTarget, Evasion, attack_once, evade, worst_case
+from .attackers import DetectorPGD, DonorWalk, JointSquare, UnitMatching, within
 from .attacks import run_attack
 from .baselines import LogitMargin
 from .core import Given, Stages, atomic_write, fingerprint, logits, progress, stage

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CarliniWagnerL2']
 
-# %% ../nbs/02c_carlini_wagner.ipynb #4dbd6108
+# %% ../nbs/02c_carlini_wagner.ipynb #ed1ded70
 from functools import partial
 
 import eagerpy as ep
@@ -13,7 +13,7 @@ import torch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import l2
 
-from .attacks import as_attacked, goal, sliced
+from .foolbox_networks import as_attacked, goal, sliced
 
 # %% ../nbs/02c_carlini_wagner.ipynb #473d5842
 def _margin(out, labels, targeted):

@@ -6,7 +6,7 @@
 __all__ = ['SMALLEST_STD', 'PAGE', 'deviations', 'class_pushes', 'explain_responses', 'explain', 'draw_deviations',
            'draw_explanation', 'show_explanation', 'html_report']
 
-# %% ../nbs/07a_explanation.ipynb #8f4eb120
+# %% ../nbs/07a_explanation.ipynb #edb98137
 import base64
 import html
 import io
@@ -20,7 +20,8 @@ from torch import Tensor
 from .checks import check_images, progress
 from .core import atomic_write, check_out
 from .detection import RelevantNeuronDetector
-from .inspection import class_name, draw_image, draw_map, names_of, set_cam, unit_cam, unit_label
+from .inspection import set_cam, unit_cam
+from .maps import class_name, draw_image, draw_map, names_of, unit_label
 from .observations import Responses, Unit, observe
 
 # %% ../nbs/07a_explanation.ipynb #8ccd44f9

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['sign_direction', 'first_flip', 'FGSMSearch']
 
-# %% ../nbs/02a_fgsm.ipynb #330b6335
+# %% ../nbs/02a_fgsm.ipynb #4d255b7b
 import eagerpy as ep
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import linf
 from torch import Tensor, nn
 
-from .attacks import as_attacked, goal, is_adversarial, loss_gradient
+from .foolbox_networks import as_attacked, goal, is_adversarial, loss_gradient
 
 # %% ../nbs/02a_fgsm.ipynb #1fe6f1a4
 def sign_direction(

@@ -6,7 +6,7 @@
 __all__ = ['SHOWN', 'WIDTH', 'show_separation', 'separation_table', 'readable', 'figure_4', 'figure_5', 'network_of', 'pair_of',
            'figure_6', 'figure_7', 'figure_verdict', 'explained_table', 'changes', 'changes_table', 'shared_most']
 
-# %% ../nbs/08e_figures.ipynb #708d2eab
+# %% ../nbs/08e_figures.ipynb #24ae4b72
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from .core import fingerprint
 from .distances import GROUPS, show_distances
 from .experiments import Record
 from .explanation import draw_explanation
-from .inspection import show_sets, show_units
+from .maps import show_sets, show_units
 from .judging import show_verdicts
 from .models import load_model
 from .observations import Units

@@ -8,7 +8,7 @@ __all__ = ['NOISE', 'HELD_OUT', 'ONCE', 'OURS', 'RATES', 'DRAWS', 'families', 's
            'unattacked_kinds', 'raw_responses', 'Material', 'contestants', 'jobs', 'contest', 'scores_of', 'binding',
            'share_draws', 'lowest', 'common', 'by_kind', 'shares', 'summed_up', 'one_detector', 'generalisation_study']
 
-# %% ../nbs/08h_generalisation_study.ipynb #ef37c1cc
+# %% ../nbs/08h_generalisation_study.ipynb #26c553b5
 import time
 from dataclasses import dataclass
 
@@ -18,12 +18,13 @@ import torch.nn.functional as F
 from sklearn.base import clone
 from torch import Tensor
 
-from .attacks import check_targets, run_attack
+from .attacks import run_attack
 from .comparison_study import clean_training, held_out, others, shown_attacks
 from .contract import threshold_at
 from .core import Given, logits, progress, stage
 from .detection import RelevantNeuronDetector, forest
 from .experiments import Experiment, Run, join
+from .foolbox_networks import check_targets
 from .general import GeneralDetector, SupervisedGeneralDetector, harmless_versions
 from .judging import harmless_changes
 from .margin import RelevantMarginDetector, trees_and_networks

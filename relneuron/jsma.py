@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['JSMA']
 
-# %% ../nbs/02b_jsma.ipynb #1105ae36
+# %% ../nbs/02b_jsma.ipynb #ad54d98f
 from functools import partial
 
 import eagerpy as ep
@@ -13,8 +13,8 @@ import torch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import l0
 
-from .attacks import as_attacked, goal, is_adversarial, loss_gradient, sliced
 from .fgsm import first_flip
+from .foolbox_networks import as_attacked, goal, is_adversarial, loss_gradient, sliced
 
 # %% ../nbs/02b_jsma.ipynb #b626f157
 def _two_skyband(a, c):

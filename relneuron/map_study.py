@@ -6,7 +6,7 @@
 __all__ = ['fitted', 'paper_detector', 'views', 'map_distances_of', 'maps_apart', 'map_claims', 'Told', 'first_verdicts',
            'explained', 'three_classes', 'map_study']
 
-# %% ../nbs/08b_map_study.ipynb #354aa5c4
+# %% ../nbs/08b_map_study.ipynb #63e39c21
 import json
 
 import torch
@@ -18,7 +18,7 @@ from .core import progress, stage
 from .detection import DetectorForm, RelevantNeuronDetector, forest
 from .experiments import Run, flatten, in_turn, unflatten
 from .explanation import explain
-from .inspection import compare_changes, map_changes, with_random
+from .maps import compare_changes, map_changes, with_random
 from .selection import four_sets
 
 # %% ../nbs/08b_map_study.ipynb #ef09df37
