@@ -42,7 +42,7 @@ def watching(
         return calls, plain(model)(as_input(model, batch)).float().cpu()
     with torch.no_grad(), frozen(model), eager(model), hooked(modules, seen): yield run
 
-# %% ../nbs/06d_activations.ipynb #c1ea8ab2
+# %% ../nbs/06d_activations.ipynb #c1219c3b
 def channel_sums(
     out: Tensor, # of a layer
     channel: int, # its axis of channels
@@ -55,6 +55,7 @@ def channel_sums(
     sums = sums if axis >= 0 else sums[None]
     return torch.cat([sums, torch.full_like(sums[:, :1], out.numel()/sums.numel())], 1)
 
+# %% ../nbs/06d_activations.ipynb #42c19f25
 def _unit_norm(r, units): # each layer divided by its norm
     for s in units.slices.values(): r[:, s] /= r[:, s].norm(dim=1, keepdim=True).clamp_min(1e-12)
     return r
@@ -72,7 +73,7 @@ def batch_means(
     means = torch.cat([s[:, :-1]/s[:, -1:] for s in sums], 1).cpu()
     return _unit_norm(means, units) if normalize else means, out
 
-# %% ../nbs/06d_activations.ipynb #3dc616c7
+# %% ../nbs/06d_activations.ipynb #6ef21120
 def sketch(
     x: Tensor, # (n, C, H, W) images
     width: int = 128, # numbers an image
@@ -82,6 +83,7 @@ def sketch(
     draws = torch.randn(pixels.shape[1], width, generator=torch.Generator().manual_seed(0))
     return pixels @ draws/width**.5
 
+# %% ../nbs/06d_activations.ipynb #30491c48
 def origins(
     attacked: Tensor, # (M, width) sketches of attacked images
     clean: Tensor, # (N, width) sketches of clean ones
@@ -89,7 +91,7 @@ def origins(
     "The clean image that is nearest to each attacked one: the one it was made from, where that is there"
     return torch.cat([torch.cdist(part, clean).argmin(1) for part in attacked.split(1024)])
 
-# %% ../nbs/06d_activations.ipynb #763e422d
+# %% ../nbs/06d_activations.ipynb #ca632e75
 class Passing:
     "Images on their way through the network: the means, labels and sketches of a batch are noted, then it is handed on"
     def __init__(self,
@@ -107,16 +109,6 @@ class Passing:
         self.parts = x.split(batch_size) if isinstance(x, Tensor) else loader_of(x, name)
         self.name, self.sketched, self.seen, self._labels, self._sketches = name, sketched, [], [], []
 
-    def __iter__(self):
-        for batch in self.parts:
-            images, labels = parts_of(batch, self.name)
-            check_images(images, self.name)
-            if self.units is None: self.units = find_units(self.model, images, self.layers, self.rectify)
-            self.seen.append(batch_means(self.model, images, self.units, self.normalize))
-            if labels is not None: self._labels.append(labels.cpu())
-            if self.sketched: self._sketches.append(sketch(images))
-            yield images
-
     @property
     def means(self): # channel means and logits of all images, as `Responses`
         if not self.seen: raise ValueError(f'{self.name}: expected at least one image')
@@ -126,6 +118,18 @@ class Passing:
     def labels(self): return torch.cat(self._labels) if self._labels else None
     @property
     def sketches(self): return torch.cat(self._sketches)
+
+# %% ../nbs/06d_activations.ipynb #400bccc2
+@patch
+def __iter__(self: Passing):
+    for batch in self.parts:
+        images, labels = parts_of(batch, self.name)
+        check_images(images, self.name)
+        if self.units is None: self.units = find_units(self.model, images, self.layers, self.rectify)
+        self.seen.append(batch_means(self.model, images, self.units, self.normalize))
+        if labels is not None: self._labels.append(labels.cpu())
+        if self.sketched: self._sketches.append(sketch(images))
+        yield images
 
 # %% ../nbs/06d_activations.ipynb #00b36b13
 def channel_means(
@@ -182,7 +186,7 @@ def halves(
     first, second = order[:n//2].sort().values, order[n//2:].sort().values
     return [(first, second), (second, first)]
 
-# %% ../nbs/06d_activations.ipynb #70f8647c
+# %% ../nbs/06d_activations.ipynb #bdec1ae5
 class MeansDetector(Detector):
     "A detector that reads the channel means of all layers; a subclass brings `learn_means` and `score`"
     def __init__(self,
@@ -201,24 +205,26 @@ class MeansDetector(Detector):
         return Passing(self.model, x, units, self.batch_size, self.normalize, self.layers, self.rectify, name,
                        self.needs_attacked)
 
-    def fit_responses(self,
-        clean: Responses, # channel means of N clean images
-        attacked: Responses = None, # of M attacked ones, `index`: the rows of `clean` they were made from; where needed
-        y = None, # (N,) true classes of the clean images; the network's own without it
-    ) -> 'MeansDetector': # self
-        "Learn from channel means"
-        self.forget()
-        if not len(check_responses(clean, 'clean')): raise ValueError('clean: expected means of at least one image')
-        if self.needs_attacked and not len(check_responses(attacked, 'attacked')):
-            raise ValueError('attacked: expected means of at least one image')
-        y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
-        self.learn_means(clean, attacked if self.needs_attacked else None, y)
-        self.units_, self.n_classes_ = clean.units, clean.n_classes
-        if self.default_threshold is not None: self.threshold_ = self.default_threshold
-        self.fit_images_ = torch.zeros(0, dtype=torch.int64) # no image was seen; set last: now it is fitted
-        return self
+# %% ../nbs/06d_activations.ipynb #33bf52de
+@patch
+def fit_responses(self: MeansDetector,
+    clean: Responses, # channel means of N clean images
+    attacked: Responses = None, # of M attacked ones, `index`: the rows of `clean` they were made from; where needed
+    y = None, # (N,) true classes of the clean images; the network's own without it
+) -> MeansDetector: # self
+    "Learn from channel means"
+    self.forget()
+    if not len(check_responses(clean, 'clean')): raise ValueError('clean: expected means of at least one image')
+    if self.needs_attacked and not len(check_responses(attacked, 'attacked')):
+        raise ValueError('attacked: expected means of at least one image')
+    y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
+    self.learn_means(clean, attacked if self.needs_attacked else None, y)
+    self.units_, self.n_classes_ = clean.units, clean.n_classes
+    if self.default_threshold is not None: self.threshold_ = self.default_threshold
+    self.fit_images_ = torch.zeros(0, dtype=torch.int64) # no image was seen; set last: now it is fitted
+    return self
 
-# %% ../nbs/06d_activations.ipynb #3e33dad9
+# %% ../nbs/06d_activations.ipynb #57d7088f
 @patch
 def fit(self: MeansDetector,
     x, # clean images (N, C, H, W) in [0, 1], or a loader; if it yields labels, these are the true classes
@@ -239,6 +245,7 @@ def fit(self: MeansDetector,
     vars(self).update({k: known[k] for k in ('fit_images_', 'network_') if k in known})
     return self
 
+# %% ../nbs/06d_activations.ipynb #78edf53f
 @patch
 def observed(self: MeansDetector, x, units=None):
     return channel_means(self.model, x, units, self.batch_size, self.normalize)

@@ -28,7 +28,7 @@ from .observations import Responses
 from .selection import UNIT_SETS, RelevantUnits, select_units, unit_set, with_fallback
 from .trees import class_probabilities
 
-# %% ../nbs/05_detection.ipynb #9ab86b4e
+# %% ../nbs/05_detection.ipynb #dde75bae
 _READ = WeakKeyDictionary() # a set of relevant units → what `_columns` says of it
 
 def _columns(relevant: RelevantUnits) -> tuple: # (k,) numbers of the union's units, (C, k) 1 where relevant; all 1?
@@ -39,6 +39,7 @@ def _columns(relevant: RelevantUnits) -> tuple: # (k,) numbers of the union's un
         _READ[relevant] = numbers, mask.float(), bool(mask.all())
     return _READ[relevant]
 
+# %% ../nbs/05_detection.ipynb #5a272ebd
 def relevant_features(
     responses: Responses, # to N images
     relevant: RelevantUnits, # for each class its units
@@ -69,7 +70,7 @@ def _check_classifier(v):
     if not isinstance(v, type) and all(hasattr(v, k) or later for k in need): return
     raise TypeError(f'classifier: expected a scikit-learn classifier with {", ".join(need)}, got {got}')
 
-# %% ../nbs/05_detection.ipynb #29cd34bc
+# %% ../nbs/05_detection.ipynb #df7d5ca8
 class RelevantNeuronDetector(Detector):
     "The paper's detector: a random forest on the responses of relevant units (§4.2, Algorithm 2)"
     needs_attacked, default_threshold = True, .5
@@ -89,23 +90,22 @@ class RelevantNeuronDetector(Detector):
         self.mu, self.unit_set, self.with_label, self.rectify, self.layers = mu, unit_set, with_label, rectify, layers
         self.classifier, self.solver, self.seed = classifier, solver, seed
 
-    def check_params(self):
-        check_mus(number(self.mu, 'mu'))
-        whole(self.seed, 'seed', 0)
-        if not isinstance(self.unit_set, RelevantUnits) and self.unit_set not in UNIT_SETS:
-            names = ', '.join(UNIT_SETS)
-            raise ValueError(f'unit_set: expected one of {names}, or a RelevantUnits, got {self.unit_set!r}')
-        if self.classifier is not None: _check_classifier(self.classifier)
-
     def default_classifier(self): return forest(seed=self.seed) # for subclasses
     def features(self, responses): return relevant_features(responses, self.relevant_, self.with_label) # likewise
     def score(self, responses):
         return class_probabilities(self.classifier_, self.features(responses).float().numpy())[:, 1]
-    def reads(self): # what a subclass with features or scores of its own looks at is not known
-        own = all(getattr(type(self), k) is getattr(RelevantNeuronDetector, k) for k in ('features', 'score'))
-        return self.relevant_.union if own else None
 
-# %% ../nbs/05_detection.ipynb #00cae7f1
+# %% ../nbs/05_detection.ipynb #3b22ec42
+@patch
+def check_params(self: RelevantNeuronDetector):
+    check_mus(number(self.mu, 'mu'))
+    whole(self.seed, 'seed', 0)
+    if not isinstance(self.unit_set, RelevantUnits) and self.unit_set not in UNIT_SETS:
+        names = ', '.join(UNIT_SETS)
+        raise ValueError(f'unit_set: expected one of {names}, or a RelevantUnits, got {self.unit_set!r}')
+    if self.classifier is not None: _check_classifier(self.classifier)
+
+# %% ../nbs/05_detection.ipynb #e8acf301
 @patch
 def take(self: RelevantNeuronDetector, of_clean, of_attacked, alive):
     "For subclasses: from the units relevant on clean and on attacked images to the set that is read (step 4)"
@@ -115,6 +115,7 @@ def take(self: RelevantNeuronDetector, of_clean, of_attacked, alive):
         chosen = unit_set(self.unit_set, of_clean, of_attacked, int(self.seed), alive)
         self.relevant_, self.fallback_ = with_fallback(chosen, of_clean)
 
+# %% ../nbs/05_detection.ipynb #006f1afb
 @patch
 def choose(self: RelevantNeuronDetector, clean, attacked, y):
     "For subclasses: steps 2 to 4; what the unit set does not need is not solved"
@@ -125,7 +126,12 @@ def choose(self: RelevantNeuronDetector, clean, attacked, y):
         of_attacked = select_units(attacked, name='attacked', empty_ok=True, **settings)
     self.take(of_clean, of_attacked, clean.alive)
 
-# %% ../nbs/05_detection.ipynb #af62d436
+@patch
+def reads(self: RelevantNeuronDetector): # what a subclass with features or scores of its own looks at is not known
+    own = all(getattr(type(self), k) is getattr(RelevantNeuronDetector, k) for k in ('features', 'score'))
+    return self.relevant_.union if own else None
+
+# %% ../nbs/05_detection.ipynb #cffc1123
 def _profile(clean: Responses) -> Tensor: # (2, C, m)
     "Mean and deviation of each unit over the images of each predicted class; of all, for a class with less than two"
     pred, every = clean.pred, torch.stack([clean.r.mean(0), clean.r.std(0, correction=int(len(clean) > 1))])
@@ -135,6 +141,7 @@ def _profile(clean: Responses) -> Tensor: # (2, C, m)
         if len(rows) > 1: profile[:, c] = torch.stack([rows.mean(0), rows.std(0)])
     return profile
 
+# %% ../nbs/05_detection.ipynb #c42d3be5
 @patch
 def _check_set(self: RelevantNeuronDetector, clean):
     "A `RelevantUnits` as `unit_set` must number the same units and classes as the responses"
@@ -167,7 +174,7 @@ def fit_attack(self: RelevantNeuronDetector,
     self.adversarials_ = attacked
     return self
 
-# %% ../nbs/05_detection.ipynb #9ac37fee
+# %% ../nbs/05_detection.ipynb #38d31957
 def _layer_names(layers, model):
     "`layers` with names in the place of modules"
     if isinstance(layers, np.ndarray): layers = layers.tolist()
@@ -177,6 +184,7 @@ def _layer_names(layers, model):
     if not names: raise ValueError(f'layers: the {type(layers).__name__} is no layer of the model: give names')
     return names[0]
 
+# %% ../nbs/05_detection.ipynb #5b0a1fcf
 @patch
 def save(self: Detector,
     path, # file to write
@@ -190,7 +198,7 @@ def save(self: Detector,
     learned = {k: v for k, v in vars(self).items() if k.endswith('_') and k != 'adversarials_'}
     write_detector(path, type(self), params, learned, trusted)
 
-# %% ../nbs/05_detection.ipynb #336e47db
+# %% ../nbs/05_detection.ipynb #0e5afa97
 def _check_network(det, model):
     "`ValueError` where the network has other layers than the detector's; a warning where it has other weights"
     units = getattr(det, 'units_', None)
@@ -204,6 +212,7 @@ def _check_network(det, model):
     warnings.warn('model: it has not the weights of the network that the detector was fitted on: '
                   'its scores and its threshold mean little here', stacklevel=3)
 
+# %% ../nbs/05_detection.ipynb #f211f875
 def load(
     path, # file written by `save`
     model: nn.Module = None, # the network the detector was fitted on; not needed for responses

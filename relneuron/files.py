@@ -26,7 +26,9 @@ from torch import Tensor
 from . import __version__
 from .core import atomic_write, listed
 
-# %% ../nbs/04a_files.ipynb #1dd7824b
+# %% ../nbs/04a_files.ipynb #0d9fdae5
+class _Refused(ValueError): "What is wrong with a file; who reads it adds the file's name"
+
 def _name(kind: type) -> str: return f'{kind.__module__}:{kind.__qualname__}'
 
 def _from_relneuron(name: str) -> type:
@@ -38,9 +40,7 @@ def _from_relneuron(name: str) -> type:
         if issubclass(found, BaseEstimator) or is_dataclass(found): return found
     raise _Refused(f'unknown type {name!r}; expected one of relneuron')
 
-class _Refused(ValueError): "What is wrong with a file; who reads it adds the file's name"
-
-# %% ../nbs/04a_files.ipynb #e9080cd1
+# %% ../nbs/04a_files.ipynb #35355174
 class _Parts:
     "Tensors and estimators that lie aside, each under its name"
     def __init__(self, tensors=None, estimators=None): self.tensors, self.estimators = tensors or {}, estimators or {}
@@ -52,24 +52,32 @@ class _Parts:
         self.tensors[name] = t.cpu().contiguous().clone()
         return {'tensor' if isinstance(v, Tensor) else 'array': name}
 
-    def pack(self, v, name):
-        "A value as what JSON can hold"
-        if isinstance(v, np.generic): v = v.item()
-        if v is None or isinstance(v, (bool, int, float, str)): return v
-        if isinstance(v, (Tensor, np.ndarray)): return self.aside(v, name)
-        if isinstance(v, BaseEstimator):
-            self.estimators[name] = v
-            return {'estimator': name}
-        if isinstance(v, (list, tuple)):
-            packed = [self.pack(e, f'{name}.{k}') for k, e in enumerate(v)]
-            return {'list' if isinstance(v, list) else 'tuple': packed}
-        if isinstance(v, dict) and all(isinstance(k, str) for k in v): return {'dict': self.pack_all(v, f'{name}.')}
-        if isinstance(v, dict): return {'pairs': self.pack(list(map(list, v.items())), name)}
-        if not is_dataclass(v) or not type(v).__module__.startswith('relneuron.'):
-            raise TypeError(f'{name}: {type(v).__name__} cannot be saved')
-        return {_name(type(v)): self.pack_all({f.name: getattr(v, f.name) for f in fields(v)}, f'{name}.')}
+# %% ../nbs/04a_files.ipynb #e811e041
+@patch
+def pack(self: _Parts, v, name):
+    "A value as what JSON can hold"
+    if isinstance(v, np.generic): v = v.item()
+    if v is None or isinstance(v, (bool, int, float, str)): return v
+    if isinstance(v, (Tensor, np.ndarray)): return self.aside(v, name)
+    if not isinstance(v, BaseEstimator): return self.pack_inner(v, name)
+    self.estimators[name] = v
+    return {'estimator': name}
 
-    def pack_all(self, values, prefix=''): return {k: self.pack(v, f'{prefix}{k}') for k, v in values.items()}
+@patch
+def pack_all(self: _Parts, values, prefix=''): return {k: self.pack(v, f'{prefix}{k}') for k, v in values.items()}
+
+# %% ../nbs/04a_files.ipynb #0981913d
+@patch
+def pack_inner(self: _Parts, v, name):
+    "A container or a dataclass of relneuron, with what is in it"
+    if isinstance(v, (list, tuple)):
+        packed = [self.pack(e, f'{name}.{k}') for k, e in enumerate(v)]
+        return {'list' if isinstance(v, list) else 'tuple': packed}
+    if isinstance(v, dict) and all(isinstance(k, str) for k in v): return {'dict': self.pack_all(v, f'{name}.')}
+    if isinstance(v, dict): return {'pairs': self.pack(list(map(list, v.items())), name)}
+    if not is_dataclass(v) or not type(v).__module__.startswith('relneuron.'):
+        raise TypeError(f'{name}: {type(v).__name__} cannot be saved')
+    return {_name(type(v)): self.pack_all({f.name: getattr(v, f.name) for f in fields(v)}, f'{name}.')}
 
 # %% ../nbs/04a_files.ipynb #0855048b
 @patch
@@ -84,8 +92,8 @@ def unpack(self: _Parts, v):
     values = {k: self.unpack(e) for k, e in v.items()}
     return values if kind == 'dict' else _from_relneuron(kind)(**values)
 
-# %% ../nbs/04a_files.ipynb #b9438b0a
-_OWN = ('sklearn.', 'numpy.', 'scipy.')
+# %% ../nbs/04a_files.ipynb #dab24736
+def _line(e: Exception) -> str: return f'{type(e).__name__}: {str(e).strip()}'.splitlines()[0][:120]
 
 def _names(trusted) -> list: # of what the caller trusts: types, or their full names
     if isinstance(trusted, (str, type)): trusted = [trusted]
@@ -93,11 +101,15 @@ def _names(trusted) -> list: # of what the caller trusts: types, or their full n
         raise TypeError(f'trusted: expected a list of types or of their full names, got {trusted!r}')
     return [t if isinstance(t, str) else f'{t.__module__}.{t.__name__}' for t in trusted]
 
+# %% ../nbs/04a_files.ipynb #01641d07
+_OWN = ('sklearn.', 'numpy.', 'scipy.')
+
 def _strangers(data: bytes, trusted) -> tuple: # all types that skops asks about, and those that nobody trusts
     import skops.io
     found = skops.io.get_untrusted_types(data=data)
     return found, [t for t in found if not t.startswith(_OWN) and t not in _names(trusted)]
 
+# %% ../nbs/04a_files.ipynb #4caf9020
 def _dumped(estimators: dict, trusted) -> bytes:
     "Estimators as skops writes them; `TypeError` for what could not be read back"
     import skops.io
@@ -114,9 +126,7 @@ def _dumped(estimators: dict, trusted) -> bytes:
         except Exception as e: raise TypeError(f'{names}: cannot be read back: {_line(e)}') from e
     return data
 
-def _line(e: Exception) -> str: return f'{type(e).__name__}: {str(e).strip()}'.splitlines()[0][:120]
-
-# %% ../nbs/04a_files.ipynb #f5953e9e
+# %% ../nbs/04a_files.ipynb #e3de87b0
 _MARK = b'relneuron sha256 '
 
 def _largest(size): return max(2**28, 100*size) # bytes that a file of that size may unpack to
@@ -131,6 +141,7 @@ def _zip(files: dict, compression=zipfile.ZIP_DEFLATED) -> bytes:
     if sum(map(len, files.values())) > _largest(len(data)): return _zip(files, zipfile.ZIP_STORED)
     return data + hashlib.sha256(data).hexdigest().encode()
 
+# %% ../nbs/04a_files.ipynb #64b7277c
 def _digest(file): # of an open file: True where it fits, False where it does not, None where there is none
     size = file.seek(0, os.SEEK_END)
     at = max(0, size - 64 - len(_MARK))
@@ -164,7 +175,7 @@ def write_detector(
     data = _zip({name: d.encode() if isinstance(d, str) else d for name, d in files.items()})
     atomic_write(path, lambda p: p.write_bytes(data))
 
-# %% ../nbs/04a_files.ipynb #6db311b6
+# %% ../nbs/04a_files.ipynb #59c32b1b
 @contextmanager
 def _naming(path):
     "Any error of reading as a `ValueError` that names the file"
@@ -172,6 +183,7 @@ def _naming(path):
     except _Refused as e: raise ValueError(f'path: {path}: {e}') from e
     except Exception as e: raise ValueError(f'path: {path} is damaged, or was not written by save: {_line(e)}') from e
 
+# %% ../nbs/04a_files.ipynb #15aed1a4
 _PARTS = ('detector.json', 'tensors.safetensors', 'estimators.skops')
 
 def _unzip(file) -> dict: # name → bytes
@@ -183,6 +195,7 @@ def _unzip(file) -> dict: # name → bytes
             raise _Refused(f'was not written by save: it would unpack to {sum(sizes)/2**20:,.0f} MiB')
         return {name: z.read(name) for name in _PARTS}
 
+# %% ../nbs/04a_files.ipynb #bca1764e
 def _check_format(config, digest):
     "`_Refused` unless this version reads the description"
     form = config.get('format', 1)
@@ -191,6 +204,7 @@ def _check_format(config, digest):
     raise _Refused(f'has format {form!r}, and relneuron {__version__} reads formats 2 and {_FORMAT}: '
                    'make the detector again with `fit` and `save`')
 
+# %% ../nbs/04a_files.ipynb #876f9936
 def _read_parts(file) -> tuple: # description, tensors, estimators' bytes
     "Everything in an open file, checked but for the estimators' types"
     digest = _digest(file)
@@ -204,6 +218,7 @@ def _read_parts(file) -> tuple: # description, tensors, estimators' bytes
         if sum(i.file_size for i in z.infolist()) > _largest(len(inner)): raise _Refused('unpacks to too much')
     return config, tensor_file.load(files['tensors.safetensors']), inner
 
+# %% ../nbs/04a_files.ipynb #83d98818
 def read_detector(
     path, # file written by `write_detector`
     trusted = (), # types of other packages that may be read, or their full names

@@ -34,7 +34,7 @@ class _Point:
         w, dw = solve_triangular(self.R, np.stack([y, z], 1), check_finite=False).T
         return w, dw, target - self.Q @ y, -self.Q @ z
 
-# %% ../nbs/03ac_lasso_path.ipynb #df527d44
+# %% ../nbs/03ac_lasso_path.ipynb #1901b716
 def _entered(p: _Point, unit, pull, column):
     "The point with one more unit, whose responses are `column`; None if these depend on the others'"
     along = p.Q.T @ column
@@ -48,17 +48,19 @@ def _entered(p: _Point, unit, pull, column):
     Q, units, pulls = np.column_stack([p.Q, rest/size]), np.append(p.units, unit), np.append(p.pulls, pull)
     return replace(p, units=units, pulls=pulls, Q=Q, R=R)
 
+# %% ../nbs/03ac_lasso_path.ipynb #768d1b34
 def _left(p: _Point, place):
     "The point without the unit at this place"
     k = len(p.units) - 1
     Q, R = qr_delete(p.Q, p.R, place, which='col')
     return replace(p, units=np.delete(p.units, place), pulls=np.delete(p.pulls, place), Q=Q[:, :k], R=R[:k])
 
-# %% ../nbs/03ac_lasso_path.ipynb #762581c6
+# %% ../nbs/03ac_lasso_path.ipynb #f15181b1
 def _until(distance, speed):
     "How long until a distance is closed; never, where it is not closing"
     return np.divide(distance, speed, out=np.full(len(speed), np.inf), where=speed > 1e-9)
 
+# %% ../nbs/03ac_lasso_path.ipynb #7e13e04c
 def _next(p: _Point, w, dw, c, dc, bound, barred, gone):
     "How far the multiplier falls until a unit enters, and until one leaves, and which they are"
     above = _until(p.multiplier*bound - c, bound + dc)
@@ -70,6 +72,14 @@ def _next(p: _Point, w, dw, c, dc, bound, barred, gone):
     signs = np.sign(p.pulls)
     leaves = _until(w*signs, -dw*signs).clip(0)
     return (enters.min(), enters.argmin()), (leaves.min(), leaves.argmin())
+
+# %% ../nbs/03ac_lasso_path.ipynb #1e775e15
+def _start(gram: LazyGram, c, bound):
+    "The first point of a path: no weight yet"
+    unit = np.abs(c/bound).argmax()
+    column = gram.taken([unit])
+    size, multiplier = np.linalg.norm(column), abs(c[unit])/bound[unit]
+    return _Point(np.array([unit]), bound[[unit]]*np.sign(c[unit]), column/size, np.full((1, 1), size), multiplier)
 
 # %% ../nbs/03ac_lasso_path.ipynb #e43aad83
 def _walk(x, target, p: _Point, mu, bound, steps):
@@ -96,14 +106,6 @@ def _walk(x, target, p: _Point, mu, bound, steps):
         taken, still = taken + 1, still + 1 if step < 1e-13*p.multiplier else 0
     return p if taken >= steps else replace(p, stop='lost')
 
-# %% ../nbs/03ac_lasso_path.ipynb #87187159
-def _start(gram: LazyGram, c, bound):
-    "The first point of a path: the unit with the largest correlation, and no weight yet"
-    unit = np.abs(c/bound).argmax()
-    column = gram.taken([unit])
-    size, multiplier = np.linalg.norm(column), abs(c[unit])/bound[unit]
-    return _Point(np.array([unit]), bound[[unit]]*np.sign(c[unit]), column/size, np.full((1, 1), size), multiplier)
-
 # %% ../nbs/03ac_lasso_path.ipynb #23e38c3a
 def _weights(p: _Point, target, mu):
     "The weights at the point, with a norm of `mu` at most, and all units held to the same bound"
@@ -114,7 +116,7 @@ def _weights(p: _Point, target, mu):
         if (even*signs >= -1e-9*np.abs(even).max()).all(): w = even
     return w*min(1., mu/np.abs(w).sum()) if w.any() else w
 
-# %% ../nbs/03ac_lasso_path.ipynb #de685d41
+# %% ../nbs/03ac_lasso_path.ipynb #8b3325e0
 class _Walker:
     "One class on its path: a stretch with some of the units, then a look at all of them"
     def __init__(self, gram: LazyGram, target, c, bound, mus):
@@ -126,24 +128,27 @@ class _Walker:
         self.patience = 50*len(target) + 1000 # stretches at most
         if self.todo: self.p = _start(gram, c, bound)
 
-    def chosen(self):
-        "Units to walk with: those with a weight first, then those that came too late and the nearest to the bound"
-        n, m = self.gram.r.shape
-        near = np.arange(m) # all, where that is a small matter
-        if n*m > 2**22:
-            count = min(m, max(128, 3*len(self.p.units)))
-            near = np.argpartition(-np.abs(self.c), count - 1)[:count]
-        return np.concatenate([self.p.units, np.setdiff1d(np.union1d(near, self.late), self.p.units)])
+# %% ../nbs/03ac_lasso_path.ipynb #78f69a69
+@patch
+def chosen(self: _Walker):
+    "Units to walk with: those with a weight first, then those that came too late and the nearest to the bound"
+    n, m = self.gram.r.shape
+    near = np.arange(m) # all, where that is a small matter
+    if n*m > 2**22:
+        count = min(m, max(128, 3*len(self.p.units)))
+        near = np.argpartition(-np.abs(self.c), count - 1)[:count]
+    return np.concatenate([self.p.units, np.setdiff1d(np.union1d(near, self.late), self.p.units)])
 
-    def advance(self):
-        "Walk a stretch, up to the next mu at most"
-        self.among = self.chosen()
-        begin = replace(self.p, units=np.arange(len(self.p.units)))
-        steps = 10**6 if len(self.among) == len(self.bound) else max(32, len(begin.units)//2)
-        p = _walk(self.gram.taken(self.among), self.target, begin, self.todo[0], self.bound[self.among], steps)
-        self.ahead = replace(p, units=self.among[p.units])
+@patch
+def advance(self: _Walker):
+    "Walk a stretch, up to the next mu at most"
+    self.among = self.chosen()
+    begin = replace(self.p, units=np.arange(len(self.p.units)))
+    steps = 10**6 if len(self.among) == len(self.bound) else max(32, len(begin.units)//2)
+    p = _walk(self.gram.taken(self.among), self.target, begin, self.todo[0], self.bound[self.among], steps)
+    self.ahead = replace(p, units=self.among[p.units])
 
-# %% ../nbs/03ac_lasso_path.ipynb #6eb681d3
+# %% ../nbs/03ac_lasso_path.ipynb #9a5febf4
 @patch
 def rows(self: _Walker): # (1, N) or, at the end, (2, N)
     "What all units are held against: the residual, and at the end the direction in which it vanished"
@@ -151,16 +156,23 @@ def rows(self: _Walker): # (1, N) or, at the end, (2, N)
     return np.stack([residual, change] if self.ahead.stop == 'end' else [residual])
 
 @patch
-def look(self: _Walker, c):
-    "From the correlations of all units with `rows`: call those that came too late, or go on from where the walk ended"
-    p, self.patience = self.ahead, self.patience - 1
+def missed(self: _Walker, c):
+    "Units that should have entered, at most as many as have a weight; `c`: correlations of all units with `rows`"
+    p = self.ahead
     beyond = np.abs(c[0]) > p.multiplier*self.bound*(1 + 1e-9) + 1e-12*self.most
     if p.stop == 'end': beyond |= np.abs(c[1]) > self.bound + 1e-6
     beyond[self.among] = False
     late = np.flatnonzero(beyond)
+    return late[np.abs(c).sum(0)[late].argsort()[::-1][:max(128, len(p.units))]]
+
+# %% ../nbs/03ac_lasso_path.ipynb #0e06829a
+@patch
+def look(self: _Walker, c):
+    "From the correlations of all units with `rows`: call those that came too late, or go on from where the walk ended"
+    p, self.patience = self.ahead, self.patience - 1
+    late = self.missed(c)
     if len(late):
-        worst = np.abs(c).sum(0)[late].argsort()[::-1][:max(128, len(p.units))]
-        self.late = np.union1d(self.late, late[worst])
+        self.late = np.union1d(self.late, late)
         return
     self.p, self.c, self.late = replace(p, stop=''), c[0], self.late[:0]
     if self.patience < 0: p = replace(p, stop='lost')
@@ -168,29 +180,42 @@ def look(self: _Walker, c):
     for mu in reached: self.found[mu] = p.units, _weights(p, self.target, mu)
     self.todo = self.todo[len(reached):]
 
-# %% ../nbs/03ac_lasso_path.ipynb #df61931e
+# %% ../nbs/03ac_lasso_path.ipynb #7aa914e4
+def _in_groups(gram, targets, solve): # what `solve(group)` lists, one entry a class
+    "Classes in groups, each as large as memory allows"
+    size = group_size(*gram.r.shape)
+    groups = (targets[first:first + size].astype(float) for first in range(0, len(targets), size))
+    return [found for group in groups for found in solve(group)]
+
+def _spread(found, m, mus): # {mu: (C, m) weights}
+    "Units and weights of every class, each a dict by mu, as matrices; zero where a class has not found any"
+    W = {mu: np.zeros((len(found), m)) for mu in mus}
+    for k, of_class in enumerate(found):
+        for mu, (units, weights) in of_class.items(): W[mu][k, units] = weights
+    return W
+
+# %% ../nbs/03ac_lasso_path.ipynb #5c30eee6
+def _walked(gram, targets, bound, mus): # [{mu: (units, weights)}]
+    "The paths of a group of classes"
+    walkers = [_Walker(gram, *both, bound, mus) for both in zip(targets, gram.times(targets))]
+    while moving := [w for w in walkers if w.todo]:
+        for w in moving: w.advance()
+        rows = [w.rows() for w in moving]
+        seen = np.split(gram.times(np.concatenate(rows)), np.cumsum([len(r) for r in rows])[:-1])
+        for w, c in zip(moving, seen): w.look(c)
+    return [w.found for w in walkers]
+
 def walk_paths(
     gram: LazyGram, # of the responses
     targets: np.ndarray, # (C, N) what each class should be
     mus, # bounds on the L1 norm; `np.inf` for the end of the path
 ) -> dict: # {mu: (C, m) float64 weights}
     "The mu-Lasso for all classes, exactly, from the responses; the shortest solution where several are as good"
-    W = {mu: np.zeros((len(targets), len(gram))) for mu in mus}
+    mus = dict.fromkeys(mus)
     bound = 1 + 1e-8*np.random.default_rng(0).random(len(gram))
-    size = group_size(*gram.r.shape)
-    for first in range(0, len(targets), size):
-        group = targets[first:first + size].astype(float)
-        walkers = [_Walker(gram, *both, bound, W) for both in zip(group, gram.times(group))]
-        while moving := [w for w in walkers if w.todo]:
-            for w in moving: w.advance()
-            rows = [w.rows() for w in moving]
-            seen = np.split(gram.times(np.concatenate(rows)), np.cumsum([len(r) for r in rows])[:-1])
-            for w, c in zip(moving, seen): w.look(c)
-        for k, w in enumerate(walkers):
-            for mu, (units, weights) in w.found.items(): W[mu][first + k, units] = weights
-    return W
+    return _spread(_in_groups(gram, targets, lambda group: _walked(gram, group, bound, mus)), len(gram), mus)
 
-# %% ../nbs/03ac_lasso_path.ipynb #df34dadc
+# %% ../nbs/03ac_lasso_path.ipynb #e1c3f8b9
 class _Sifter:
     "One class and its active set among some of the units, mu by mu"
     def __init__(self, gram: LazyGram, target, c, mus):
@@ -205,49 +230,47 @@ class _Sifter:
         best = size[units].argsort()[::-1][:max(64, len(self.S))]
         self.among = np.concatenate([self.S, np.setdiff1d(units[best], self.S)])
 
-    def solve(self): # (N,), or None where the path had better be walked
-        "The best among the chosen units; what it leaves of the target"
-        x = self.gram.taken(self.among)
-        least = 1e-8*np.abs(self.b).max() # as yet mu may be slack: there are more units to come
-        begin = np.arange(len(self.S)), self.s
-        found = active_set(x.T @ x, self.b[self.among], self.todo[0], *begin, max_iter=60, least=least)
-        if found is None or len(found[0]) > .7*len(x):
-            self.todo = []
-            return None
-        places, self.s, self.w = found
-        self.S = self.among[places]
-        return self.target - x[:, places] @ self.w
+# %% ../nbs/03ac_lasso_path.ipynb #cf6b16eb
+@patch
+def solve(self: _Sifter): # (N,), or None where the path had better be walked
+    "The best among the chosen units; what it leaves of the target"
+    x = self.gram.taken(self.among)
+    least = 1e-8*np.abs(self.b).max() # as yet mu may be slack: there are more units to come
+    begin = np.arange(len(self.S)), self.s
+    found = active_set(x.T @ x, self.b[self.among], self.todo[0], *begin, max_iter=60, least=least)
+    if found is None or len(found[0]) > .7*len(x):
+        self.todo = []
+        return None
+    places, self.s, self.w = found
+    self.S = self.among[places]
+    return self.target - x[:, places] @ self.w
 
-    def look(self, c):
-        "Given the correlations of all units: on to the next mu, or once more with those beyond the bound"
-        size = np.abs(c)
-        multiplier, size[self.S] = size[self.S].max(), 0
-        beyond = np.flatnonzero(size > multiplier*(1 + 1e-9) + 1e-12*np.abs(self.b).max())
-        slack = np.abs(self.w).sum() < self.todo[0]*(1 - 1e-9)
-        if not len(beyond) and not slack:
-            self.found[self.todo.pop(0)] = self.S, self.w
-            beyond = np.arange(len(c))
-        elif not len(np.setdiff1d(beyond, self.among)): self.todo = [] # slack, or stuck: for the path
-        self.join(beyond, size)
+# %% ../nbs/03ac_lasso_path.ipynb #a0820343
+@patch
+def look(self: _Sifter, c):
+    "Given the correlations of all units: on to the next mu, or once more with those beyond the bound"
+    size = np.abs(c)
+    multiplier, size[self.S] = size[self.S].max(), 0
+    beyond = np.flatnonzero(size > multiplier*(1 + 1e-9) + 1e-12*np.abs(self.b).max())
+    slack = np.abs(self.w).sum() < self.todo[0]*(1 - 1e-9)
+    if not len(beyond) and not slack:
+        self.found[self.todo.pop(0)] = self.S, self.w
+        beyond = np.arange(len(c))
+    elif not len(np.setdiff1d(beyond, self.among)): self.todo = [] # slack, or stuck: for the path
+    self.join(beyond, size)
 
-# %% ../nbs/03ac_lasso_path.ipynb #756d52f9
-def _sift(gram, targets, mus):
-    "{mu: (C, m) weights}, and {class: the mus that were not reached}"
-    W, left = {mu: np.zeros((len(targets), len(gram))) for mu in mus}, {}
-    size = group_size(*gram.r.shape)
-    for first in range(0, len(targets), size):
-        group = targets[first:first + size].astype(float)
-        sifters = [_Sifter(gram, *both, W) for both in zip(group, gram.times(group))]
-        for _ in range(100*len(W)):
-            rows = [(s, s.solve()) for s in sifters if s.todo]
-            rows = [(s, residual) for s, residual in rows if residual is not None]
-            if not rows: break
-            for (s, _), c in zip(rows, gram.times(np.stack([residual for _, residual in rows]))): s.look(c)
-        for k, s in enumerate(sifters, first):
-            for mu, (units, weights) in s.found.items(): W[mu][k, units] = weights
-            left[k] = [mu for mu in mus if mu not in s.found]
-    return W, {k: missing for k, missing in left.items() if missing}
+# %% ../nbs/03ac_lasso_path.ipynb #f4eddbd4
+def _sifted(gram, targets, mus): # [{mu: (units, weights)}], without the mus for which the path is sooner
+    "The active sets of a group of classes"
+    sifters = [_Sifter(gram, *both, mus) for both in zip(targets, gram.times(targets))]
+    for _ in range(100*len(mus)):
+        rows = [(s, s.solve()) for s in sifters if s.todo]
+        rows = [(s, residual) for s, residual in rows if residual is not None]
+        if not rows: break
+        for (s, _), c in zip(rows, gram.times(np.stack([residual for _, residual in rows]))): s.look(c)
+    return [s.found for s in sifters]
 
+# %% ../nbs/03ac_lasso_path.ipynb #650be6e7
 def lazy_weights(
     gram: LazyGram, # of the responses
     targets: np.ndarray, # (C, N) what each class should be
@@ -255,9 +278,12 @@ def lazy_weights(
 ) -> dict: # {mu: (C, m) float64 weights}
     "The same solutions as `walk_paths`, by active sets where that is sooner"
     if len(gram.r) <= 200: return walk_paths(gram, targets, mus)
-    W, left = _sift(gram, targets, mus)
+    mus = dict.fromkeys(mus)
+    found = _in_groups(gram, targets, lambda group: _sifted(gram, group, mus))
+    left = {k: missing for k, of_class in enumerate(found) if (missing := mus.keys() - of_class)}
+    W = _spread(found, len(gram), mus)
     if not left: return W
-    walked = walk_paths(gram, targets[[*left]], sorted({mu for missing in left.values() for mu in missing}))
+    walked = walk_paths(gram, targets[[*left]], sorted(set().union(*left.values())))
     for place, (k, missing) in enumerate(left.items()):
         for mu in missing: W[mu][k] = walked[mu][place]
     return W

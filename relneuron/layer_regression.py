@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['Line', 'ridge', 'two_sides', 'LayerRegression']
 
-# %% ../nbs/06g_layer_regression.ipynb #f2a96706
+# %% ../nbs/06g_layer_regression.ipynb #3c29cf4d
 from dataclasses import dataclass
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .activations import MeansDetector, halves, usual, whitener
@@ -48,7 +49,7 @@ def two_sides(
     label = [torch.eye(means.n_classes, dtype=torch.float64)[means.pred]] if with_label else []
     return r[:, :ends[n - 1]], torch.cat([r[:, ends[n - 1]:], *label], 1)
 
-# %% ../nbs/06g_layer_regression.ipynb #a0fbc255
+# %% ../nbs/06g_layer_regression.ipynb #24149392
 class LayerRegression(MeansDetector):
     "Deep layers predicted from early ones and back: distances of the errors (after Mumcu and Yilmaz 2024)"
     def __init__(self,
@@ -69,23 +70,29 @@ class LayerRegression(MeansDetector):
         if not 0 < self.early < 1: raise ValueError(f'early: expected a number between 0 and 1, got {self.early}')
         if not self.penalty > 0: raise ValueError(f'penalty: expected a positive number, got {self.penalty}')
 
-    def learn_means(self, clean, attacked, y):
-        sides = two_sides(clean, self.early, self.with_label)
-        self.lines_, self.roots_, found = [], [], []
-        for v, target in (sides, sides[::-1]):
-            errors = torch.empty_like(target)
-            for known, other in halves(len(v), self.seed):
-                errors[other] = target[other] - ridge(v[known], target[known], self.penalty)(v[other])
-            self.lines_.append(ridge(v, target, self.penalty))
-            self.roots_.append(whitener(errors))
-            found.append((errors @ self.roots_[-1]).square().sum(1))
-        self.usual_ = usual(torch.stack(found, 1))
+# %% ../nbs/06g_layer_regression.ipynb #3469a163
+@patch
+def learn_means(self: LayerRegression, clean, attacked, y):
+    sides = two_sides(clean, self.early, self.with_label)
+    self.lines_, self.roots_, found = [], [], []
+    for v, target in (sides, sides[::-1]):
+        errors = torch.empty_like(target)
+        for known, other in halves(len(v), self.seed):
+            errors[other] = target[other] - ridge(v[known], target[known], self.penalty)(v[other])
+        self.lines_.append(ridge(v, target, self.penalty))
+        self.roots_.append(whitener(errors))
+        found.append((errors @ self.roots_[-1]).square().sum(1))
+    self.usual_ = usual(torch.stack(found, 1))
 
-    def direction_scores(self,
-        means, # channel means of N images, in the shape of `Responses`
-    ) -> Tensor: # (N, 2) deep layers from early ones, early from deep
-        "How many standard deviations each direction's squared error is from what is usual"
-        early, deep = two_sides(means, self.early, self.with_label)
-        errors = deep - self.lines_[0](early), early - self.lines_[1](deep)
-        return self.usual_(torch.stack([(e @ root).square().sum(1) for e, root in zip(errors, self.roots_)], 1))
-    def score(self, means): return self.direction_scores(means).sum(1).numpy()
+# %% ../nbs/06g_layer_regression.ipynb #f4ff4745
+@patch
+def direction_scores(self: LayerRegression,
+    means, # channel means of N images, in the shape of `Responses`
+) -> Tensor: # (N, 2) deep layers from early ones, early from deep
+    "How many standard deviations each direction's squared error is from what is usual"
+    early, deep = two_sides(means, self.early, self.with_label)
+    errors = deep - self.lines_[0](early), early - self.lines_[1](deep)
+    return self.usual_(torch.stack([(e @ root).square().sum(1) for e, root in zip(errors, self.roots_)], 1))
+
+@patch
+def score(self: LayerRegression, means): return self.direction_scores(means).sum(1).numpy()

@@ -5,20 +5,18 @@
 # %% auto #0
 __all__ = ['IMAGES_FIRST', 'layers_of', 'hooked', 'channel_axis', 'row_squares', 'fold', 'gathered', 'Look']
 
-# %% ../nbs/03_layers.ipynb #98fcc677
+# %% ../nbs/03_layers.ipynb #a0d72169
 import threading
 from collections import defaultdict
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from .checks import check_images, listed
 from .core import as_input, check_model, device_of, eager, frozen, is_memory_error, plain
+from .following import Watch
 
 # %% ../nbs/03_layers.ipynb #8cdef529
 def _is_layer(m):
@@ -56,7 +54,7 @@ def hooked(
         for name, m in modules.items(): stack.callback(m.register_forward_hook(hook_of(name)).remove)
         yield
 
-# %% ../nbs/03_layers.ipynb #40349ab1
+# %% ../nbs/03_layers.ipynb #30d62903
 def channel_axis(
     module: nn.Module, # a layer
     out: Tensor, # what it gave
@@ -64,6 +62,7 @@ def channel_axis(
     "Where the channels are: before the pixels in a convolution, last in a fully-connected layer"
     return out.ndim - 1 - len(getattr(module, 'kernel_size', ()))
 
+# %% ../nbs/03_layers.ipynb #3900461e
 def _strided(out):
     "An ordinary tensor of what a quantised or MKL-DNN layer gives"
     if out.is_quantized: return out.dequantize()
@@ -133,133 +132,6 @@ def _off(
     got, want = got[~broken], want[~broken]
     return torch.nan_to_num((got - want).norm(dim=1)/want.norm(dim=1), 0., torch.inf).max().item() if len(want) else 0.
 
-# %% ../nbs/03_layers.ipynb #c2dbec58
-class _Places:
-    "Where tensors lie in memory; that is kept, so that nothing else comes to lie there"
-    def __init__(self): self.kept = {}
-    def __call__(self, t):
-        try: storage = t.untyped_storage()
-        except (NotImplementedError, RuntimeError): return object() # sparse, for one: like nothing else
-        return self.kept.setdefault(storage._cdata, storage)._cdata
-
-@dataclass
-class _Operation:
-    "One operation of torch as the watcher sees it"
-    name: str # of the function in `torch.ops.aten`; '' where it is none of these
-    given: dict # its arguments by name
-    taken: list # (tensor, place) of each tensor among these
-    made: list # likewise of what it returns
-    written: set # places that it writes to
-
-def _operation(func, args, kwargs, out, place):
-    "What was done, to what, and what came of it"
-    def tensors(v): return [(t, place(t)) for t in tree_leaves(v) if isinstance(t, Tensor)]
-    schema = getattr(func, '_schema', None)
-    arguments = schema.arguments if schema else ()
-    given = dict(zip((a.name for a in arguments), args)) | kwargs
-    changed = [given.get(a.name) for a in arguments if a.alias_info is not None and a.alias_info.is_write]
-    name = func.overloadpacket.__name__ if schema and func.namespace == 'aten' else ''
-    return _Operation(name, given, tensors((args, kwargs)), tensors(out), {p for _, p in tensors(changed)})
-
-# %% ../nbs/03_layers.ipynb #9423f57d
-def _zero(v): return v is not None and not (v.any() if isinstance(v, Tensor) else v)
-
-def _is_relu(
-    name: str, # of an operation
-    given: dict, # its arguments by name
-    t: Tensor, # that which is asked about
-) -> bool:
-    "Does it compute max(0, t)?"
-    name = name.rstrip('_')
-    if name == 'clamp_min': return _zero(given['min'])
-    if name == 'clamp': return _zero(given.get('min')) and given.get('max') is None
-    if name == 'threshold': return _zero(given['threshold']) and _zero(given['value'])
-    if name == 'maximum': return _zero(given['other'] if given['self'] is t else given['self'])
-    return name == 'relu'
-
-# %% ../nbs/03_layers.ipynb #93ea94d5
-class _Uses:
-    "Which layers is nothing but a ReLU made of?"
-    def __init__(self):
-        self.calls = defaultdict(list) # layer → uses of each of its outputs: for each operation on it, was that a ReLU?
-        self.fresh = defaultdict(list) # place → (how many numbers, uses) of each output that lies there as it was given
-
-    def add(self, layer, out, place):
-        self.calls[layer].append(set())
-        self.fresh[place].append((out.numel(), self.calls[layer][-1]))
-
-    def see(self, op):
-        made = {place for _, place in op.made}
-        for t, place in op.taken:
-            if made == {place} and place not in op.written: continue # a view
-            for size, uses in self.fresh.get(place, ()):
-                whole = t.numel() == size
-                if whole and op.name in ('clone', '_to_copy'): self.fresh[op.made[0][1]].append((size, uses))
-                else: uses.add(whole and bool(_is_relu(op.name, op.given, t)))
-        for place in op.written: self.fresh.pop(place, None)
-
-    @property
-    def rectified(self): return {layer for layer, calls in self.calls.items() if all(uses == {True} for uses in calls)}
-
-# %% ../nbs/03_layers.ipynb #39fab81b
-_MIXES = 'mm', 'mv', 'conv', 'linear', 'matmul', 'einsum', 'attention', 'dist', 'dot', 'lstm', 'gru', 'rnn', 'encoder'
-
-def _keeps_channels(name: str):
-    "Is it no product of matrices nor anything unknown?"
-    return bool(name) and (name.startswith('upsample') or not any(w in name for w in _MIXES))
-
-class _Ways:
-    "Which layers give the logits?"
-    def __init__(self):
-        self.reach = defaultdict(set) # place → layers whose channels lie there, however pooled or scaled
-        self.after = defaultdict(set) # place → layers that had a part in what lies there
-        self.read = {} # layer → the layers that had a part in what it read
-
-    def add(self, layer, out, place):
-        self.read[layer] = set(self.after[place])
-        self.after[place].add(layer)
-        self.reach[place].add(layer)
-
-    def see(self, op):
-        part = set().union(*(self.after.get(place, ()) for _, place in op.taken))
-        size = 0 if op.name in ('cat', 'stack') else max((t.numel() for t, _ in op.made), default=0)
-        known = [(t, place) for t, place in op.taken if place in self.reach]
-        small = [place for t, place in known if size <= min(t.numel(), t.untyped_storage().nbytes()//t.element_size())]
-        reach = set().union(*(self.reach.get(place, ()) for place in small)) if _keeps_channels(op.name) else set()
-        for place in {place for _, place in op.made} | op.written:
-            self.after[place] |= part
-            self.reach[place] |= reach
-
-    def give(self, place): # the layers whose output becomes what lies there
-        found = self.reach.get(place, set())
-        return {layer for layer in found if not any(layer in self.read[other] for other in found - {layer})}
-
-# %% ../nbs/03_layers.ipynb #10bcf27c
-class _Watch(TorchDispatchMode):
-    "Follows the outputs of layers through the operations of one pass"
-    supports_higher_order_operators = True
-    def __init__(self):
-        super().__init__()
-        self.place, self.uses, self.ways, self.resting = _Places(), _Uses(), _Ways(), False
-
-    def add(self, layer, out):
-        "A layer gave this"
-        for part in (self.uses, self.ways): part.add(layer, out, self.place(out))
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        if self.resting: return out
-        op = _operation(func, args, kwargs or {}, out, self.place)
-        for part in (self.uses, self.ways): part.see(op)
-        return out
-
-    @contextmanager
-    def rest(self):
-        "What is done inside `with` is not part of the network"
-        self.resting = True
-        try: yield
-        finally: self.resting = False
-
 # %% ../nbs/03_layers.ipynb #936701f6
 def _unclear(name, why):
     return ValueError(f'layers: {name} cannot be observed, {why}; name the layers to take without it')
@@ -287,12 +159,20 @@ class _Pass:
     def sums(self, name): # (channels,) of all rows together
         return torch.cat(self.rows[name][-1]).sum(0) if name in self.rows else None
 
-# %% ../nbs/03_layers.ipynb #8032bd6b
+# %% ../nbs/03_layers.ipynb #cce04fb9
 def _tried(x):
     "Three images that differ: the given one, dark and bright noise"
     noise = torch.rand(2, *x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x.device)
     return torch.cat([x[:1], noise[:1]*.4, 1 - noise[1:]*.6])
 
+def _batch(model, x, modules):
+    "A pass over several images; `ValueError` where the network does not take them"
+    try: return _Pass(model, x, modules)
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as e:
+        if is_memory_error(e): raise
+        raise ValueError(f'model: expected a network that takes any number of images; with {len(x)}: {e}') from e
+
+# %% ../nbs/03_layers.ipynb #6473ba78
 def _tolerance(model, passes):
     "Relative distance that rounding may make"
     quantised = any(type(m).__module__.startswith('torch.ao.nn.') for m in model.modules())
@@ -301,20 +181,21 @@ def _tolerance(model, passes):
     if device_of(model).type == 'cuda': eps = max(eps, 2**-10) # TF32
     return 4*max(eps, 2**-8 if quantised else 0)**.5
 
+# %% ../nbs/03_layers.ipynb #ab648b5e
 class Look:
     "What an experiment with three images says of a network's layers"
     def __init__(self,
         model: nn.Module, # classifier of images in [0, 1]
         x: Tensor, # (N, C, H, W) images; one is used
     ):
-        self.modules = layers_of(model)
+        self.modules = modules = layers_of(model)
         with eager(model): check_model(plain(model), check_images(x[:1]))
-        watch, images = _Watch(), _tried(x)
+        watch, images = Watch(), _tried(x)
         with torch.inference_mode(False), torch.no_grad(), frozen(model), eager(model):
-            first = _Pass(model, images[:1], self.modules, watch)
-            self.alone = [first, *(_Pass(model, v[None], self.modules) for v in images[1:])]
-            self.together = [(order, self._batch(model, images[order])) for order in ([0, 1, 2], [2, 0])]
-            again = _Pass(model, images[:1], self.modules)
+            first = _Pass(model, images[:1], modules, watch)
+            self.alone = [first, *(_Pass(model, v[None], modules) for v in images[1:])]
+            self.together = [(order, _batch(model, images[order], modules)) for order in ([0, 1, 2], [2, 0])]
+            again = _Pass(model, images[:1], modules)
         self.tolerance = _tolerance(model, self.alone)
         self.random = _off(again.logits, first.logits) > self.tolerance # does it draw numbers?
         self.sizes = first.sizes # layer → channels
@@ -322,19 +203,15 @@ class Look:
         self.rectified = watch.uses.rectified # names of those that nothing but a ReLU follows
         self.give_logits = watch.ways.give(watch.place(first.out)) # names of those whose output becomes the logits
 
-    def _batch(self, model, x):
-        try: return _Pass(model, x, self.modules)
-        except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as e:
-            if is_memory_error(e): raise
-            raise ValueError(f'model: expected a network that takes any number of images; with {len(x)}: {e}') from e
+# %% ../nbs/03_layers.ipynb #62ac9b9a
+@patch
+def mixes(self: Look) -> bool:
+    "Do an image's logits change with the other images of its batch?"
+    alone = torch.cat([p.logits for p in self.alone])
+    if any(p.logits.shape != alone[order].shape for order, p in self.together): return True
+    return not self.random and max(_off(p.logits, alone[order]) for order, p in self.together) > self.tolerance
 
-    def mixes(self): # bool
-        "Do an image's logits change with the other images of its batch?"
-        alone = torch.cat([p.logits for p in self.alone])
-        if any(p.logits.shape != alone[order].shape for order, p in self.together): return True
-        return not self.random and max(_off(p.logits, alone[order]) for order, p in self.together) > self.tolerance
-
-# %% ../nbs/03_layers.ipynb #06886a74
+# %% ../nbs/03_layers.ipynb #735b59cc
 def _lengths(rows: dict): # axis → rows of all calls together, on the axes that all calls have
     return {axis: sum(map(len, calls)) for axis, calls in rows.items() if len(calls) == len(rows[-1])}
 
@@ -343,11 +220,21 @@ def _image_axes(lengths: list, n: list):
     found = {a: k for a, k in lengths[0].items() if all(v.get(a) == k*m for v, m in zip(lengths, n))}
     return {a: k for a, k in found.items() if a >= 0} or found # axis -1, the calls, where no other is left
 
+# %% ../nbs/03_layers.ipynb #c6bb7082
 def _layout(axis, outer, inner):
     "What may be more for larger images is left open"
     if inner == 1: return axis, 0, 1
     return (axis, 1, 0) if outer == 1 else (axis, outer, inner)
 
+@patch
+def _error(self: Look, name, layout):
+    "Largest distance of an image's sums in a batch, taken in this layout, from those alone"
+    alone = torch.stack([p.sums(name) for p in self.alone])
+    try: pairs = [(gathered(p.rows[name][layout[0]], len(i), layout, name), alone[i]) for i, p in self.together]
+    except ValueError: return torch.inf
+    return max(_off(got, want) for got, want in pairs)
+
+# %% ../nbs/03_layers.ipynb #29f0e0da
 @patch
 def layout(self: Look,
     name: str, # of a layer that ran
@@ -355,24 +242,16 @@ def layout(self: Look,
     "Where the layer's output holds the images; `ValueError` where the experiment cannot tell"
     passes = [*self.alone, *(p for _, p in self.together)]
     if any(name not in p.rows for p in passes): raise _unclear(name, 'it does not run for every image')
-    lengths = [_lengths(p.rows[name]) for p in passes]
-    axes, alone = _image_axes(lengths, [1, 1, 1, 3, 2]), torch.stack([p.sums(name) for p in self.alone])
-    tried = [(axis, *order) for axis, k in axes.items() for order in _layouts(k)]
-    errors = {layout: self._error(name, alone, layout) for layout in tried}
-    if not errors and max(_off(p.sums(name)[None], alone[:1]) for p in passes) < self.tolerance: return None
+    axes = _image_axes([_lengths(p.rows[name]) for p in passes], [1, 1, 1, 3, 2])
+    errors = {(axis, *order): self._error(name, (axis, *order)) for axis, k in axes.items() for order in _layouts(k)}
+    if not errors and max(_off(p.sums(name)[None], passes[0].sums(name)[None]) for p in passes) < self.tolerance:
+        return None
     best = min(errors, key=errors.get, default=None)
     if len(errors) == 1 and self.random: return _layout(*best)
     if best is None or errors[best] == torch.inf: raise _unclear(name, 'its rows do not belong to one image each')
     if errors[best] > self.tolerance: raise _unclear(name, "an image's responses change with the others of its batch")
     if sum(e <= 10*errors[best] + 1e-9 for e in errors.values()) > 1: raise _unclear(name, 'its rows are all alike')
     return _layout(*best)
-
-@patch
-def _error(self: Look, name, alone, layout):
-    "Largest distance of an image's sums in a batch, taken in this layout, from those alone"
-    try: pairs = [(gathered(p.rows[name][layout[0]], len(i), layout, name), alone[i]) for i, p in self.together]
-    except ValueError: return torch.inf
-    return max(_off(got, want) for got, want in pairs)
 
 # %% ../nbs/03_layers.ipynb #97177a45
 _OTHERS = nn.RNNBase, nn.RNNCellBase, nn.Bilinear, torch.jit.ScriptModule

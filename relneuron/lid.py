@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['neighbour_logs', 'dimension', 'LID', 'SupervisedLID']
 
-# %% ../nbs/06f_lid.ipynb #ea6f92ca
+# %% ../nbs/06f_lid.ipynb #2c66096b
 import torch
+from fastcore.basics import patch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from .activations import MeansDetector, tables, usual
 
-# %% ../nbs/06f_lid.ipynb #54eb2c50
+# %% ../nbs/06f_lid.ipynb #ac0747b0
 def neighbour_logs(
     v: Tensor, # (n, d) numbers of a layer
     references: Tensor, # (R, d) the same of clean training images
@@ -25,13 +26,14 @@ def neighbour_logs(
     nearest = torch.cat(parts).clamp_min(1e-12)
     return (nearest/nearest[:, -1:]).log()
 
+# %% ../nbs/06f_lid.ipynb #f24884a4
 def dimension(
     logs: Tensor, # (n, k) see `neighbour_logs`
 ) -> Tensor: # (n,)
     "Local intrinsic dimensionality, by maximum likelihood (Ma et al. 2018, eq. 4); at most 1,000"
     return 1/(-logs.mean(1)).clamp_min(1e-3)
 
-# %% ../nbs/06f_lid.ipynb #ab4d3248
+# %% ../nbs/06f_lid.ipynb #32414181
 class LID(MeansDetector):
     "Local intrinsic dimensionality in every layer, added up (after Ma et al. 2018)"
     def __init__(self,
@@ -52,26 +54,32 @@ class LID(MeansDetector):
         if not self.references >= 4: raise ValueError(f'references: expected at least 4, got {self.references}')
         if not 0 < self.share <= 1: raise ValueError(f'share: expected a number from 0 to 1, got {self.share}')
 
-    def dimensions(self,
-        means, # channel means of N images, in the shape of `Responses`
-    ) -> Tensor: # (N, layers + 1), or (N, (layers + 1) (k - 1)) for each neighbour but the last; the logits last
-        "Dimensionality of every layer; for each neighbour, what it alone would make of it"
-        k = max(2, round(self.share*len(self.references_[0])))
-        logs = [neighbour_logs(v, references.double(), k) for v, references in zip(tables(means), self.references_)]
-        if self.summed: return torch.stack([dimension(v) for v in logs], 1)
-        return torch.cat([-(-v[:, :-1]).clamp_min(1e-9).log() for v in logs], 1)
-
     def split(self, n): # rows that become references, and the others; for `learn_means`
         if n < 4: raise ValueError(f'x: expected at least 4 images, got {n}')
         order = torch.randperm(n, generator=torch.Generator().manual_seed(self.seed))
         r = min(self.references, n//2)
         return order[:r], order[r:]
 
-    def learn_means(self, clean, attacked, y):
-        chosen, others = self.split(len(clean))
-        self.references_ = [v.float() for v in tables(clean[chosen])]
-        self.usual_ = usual(self.dimensions(clean[others[:len(chosen)]]))
-    def score(self, means): return self.usual_(self.dimensions(means)).sum(1).numpy()
+# %% ../nbs/06f_lid.ipynb #11fac7e8
+@patch
+def dimensions(self: LID,
+    means, # channel means of N images, in the shape of `Responses`
+) -> Tensor: # (N, layers + 1), or (N, (layers + 1) (k - 1)) for each neighbour but the last; the logits last
+    "Dimensionality of every layer; for each neighbour, what it alone would make of it"
+    k = max(2, round(self.share*len(self.references_[0])))
+    logs = [neighbour_logs(v, references.double(), k) for v, references in zip(tables(means), self.references_)]
+    if self.summed: return torch.stack([dimension(v) for v in logs], 1)
+    return torch.cat([-(-v[:, :-1]).clamp_min(1e-9).log() for v in logs], 1)
+
+# %% ../nbs/06f_lid.ipynb #65b19d59
+@patch
+def learn_means(self: LID, clean, attacked, y):
+    chosen, others = self.split(len(clean))
+    self.references_ = [v.float() for v in tables(clean[chosen])]
+    self.usual_ = usual(self.dimensions(clean[others[:len(chosen)]]))
+
+@patch
+def score(self: LID, means): return self.usual_(self.dimensions(means)).sum(1).numpy()
 
 # %% ../nbs/06f_lid.ipynb #56508c28
 class SupervisedLID(LID):

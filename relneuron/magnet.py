@@ -53,7 +53,7 @@ def new_autoencoder(
         nn.init.zeros_(conv.bias)
     return net
 
-# %% ../nbs/06b_magnet.ipynb #99effbf2
+# %% ../nbs/06b_magnet.ipynb #d76bc840
 def _step(net, noisy, x, optimizer) -> float: # loss before the step
     device = device_of(net)
     loss = F.mse_loss(net(noisy.to(device)), x.to(device))
@@ -62,6 +62,7 @@ def _step(net, noisy, x, optimizer) -> float: # loss before the step
     optimizer.step()
     return loss.item()
 
+# %% ../nbs/06b_magnet.ipynb #37d31e2a
 def train_autoencoder(
     net: Autoencoder, # trained in place, on its own device
     x: Tensor, # (N, C, H, W) clean images in [0, 1]
@@ -81,7 +82,7 @@ def train_autoencoder(
             losses.append(sum(steps)/len(x))
     return losses
 
-# %% ../nbs/06b_magnet.ipynb #81416727
+# %% ../nbs/06b_magnet.ipynb #77b06f95
 def jensen_shannon(
     a: Tensor, # (N, C) logits
     b: Tensor, # (N, C) logits
@@ -91,6 +92,7 @@ def jensen_shannon(
     log_m = torch.logaddexp(log_p, log_q) - np.log(2)
     return sum((v.exp()*(v - log_m)).sum(1) for v in (log_p, log_q)).clamp_min(0)/2
 
+# %% ../nbs/06b_magnet.ipynb #24ef875c
 @dataclass(frozen=True)
 class ReconstructionError:
     "Mean over an image's values of `|x - rebuilt|^p` (Meng and Chen 2017)"
@@ -123,7 +125,7 @@ SETTINGS = {
                               (ReconstructionError(0, 1, .005), Divergence(0, 10, .01), Divergence(0, 40, .01))),
 }
 
-# %% ../nbs/06b_magnet.ipynb #76b3c04a
+# %% ../nbs/06b_magnet.ipynb #483b319a
 def own_threshold(
     marks, # (N,) a measure of clean images
     rate: float, # share of clean images that may exceed it
@@ -132,6 +134,7 @@ def own_threshold(
     n = len(marks)
     return float(np.sort(marks)[min(n, int(np.ceil((1 - rate)*(n + 1)))) - 1])
 
+# %% ../nbs/06b_magnet.ipynb #1c020796
 def joint_score(
     marks, # (N, K) measures
     usual, # (K,) their medians on clean images
@@ -140,7 +143,7 @@ def joint_score(
     "The largest of the measures, with 0 at its median and 1 at its threshold"
     return ((marks - usual)/np.maximum(limits - usual, 1e-12)).max(1)
 
-# %% ../nbs/06b_magnet.ipynb #d16a3d8b
+# %% ../nbs/06b_magnet.ipynb #4011c023
 class MagNet(ImageDetector):
     "How badly autoencoders of clean images rebuild an image, and what the network thinks of it (Meng and Chen 2017)"
     default_threshold = 1. # there the authors' own rule says adversarial
@@ -162,17 +165,25 @@ class MagNet(ImageDetector):
     def chosen(self) -> MagNetSettings: # what `settings` names
         return SETTINGS[self.settings] if isinstance(self.settings, str) else self.settings
 
-    def check_params(self):
-        if not isinstance(self.settings, MagNetSettings) and self.settings not in tuple(SETTINGS):
-            names = ', '.join(SETTINGS)
-            raise ValueError(f'settings: expected one of {names}, or MagNetSettings, got {self.settings!r}')
-        for name in ('epochs', 'train_batch'): whole(getattr(self, name), name)
-        whole(self.seed, 'seed', 0)
-        if number(self.lr, 'lr') <= 0: raise ValueError(f'lr: expected a positive number, got {self.lr!r}')
-        if not 0 < number(self.holdout, 'holdout') < 1:
-            raise ValueError(f'holdout: expected a share between 0 and 1, got {self.holdout!r}')
+# %% ../nbs/06b_magnet.ipynb #f3b38d96
+@patch
+def check_params(self: MagNet):
+    if not isinstance(self.settings, MagNetSettings) and self.settings not in tuple(SETTINGS):
+        names = ', '.join(SETTINGS)
+        raise ValueError(f'settings: expected one of {names}, or MagNetSettings, got {self.settings!r}')
+    for name in ('epochs', 'train_batch'): whole(getattr(self, name), name)
+    whole(self.seed, 'seed', 0)
+    if number(self.lr, 'lr') <= 0: raise ValueError(f'lr: expected a positive number, got {self.lr!r}')
+    if not 0 < number(self.holdout, 'holdout') < 1:
+        raise ValueError(f'holdout: expected a share between 0 and 1, got {self.holdout!r}')
 
-# %% ../nbs/06b_magnet.ipynb #3f440d42
+# %% ../nbs/06b_magnet.ipynb #702b0fe5
+@patch
+def _trained(self: MagNet, structure, k, x): # weights of the autoencoder number `k`
+    net = new_autoencoder(structure, x.shape[1], self.seed + k).to(device_of(self.model))
+    train_autoencoder(net, x, self.chosen.noise, self.epochs, self.lr, self.train_batch, self.seed + k)
+    return {name: v.detach().cpu() for name, v in net.state_dict().items()}
+
 @patch
 def autoencoders(self: MagNet) -> list: # of `Autoencoder`, on the model's device
     "The trained autoencoders"
@@ -182,6 +193,7 @@ def autoencoders(self: MagNet) -> list: # of `Autoencoder`, on the model's devic
         nets[-1].load_state_dict(weights)
     return [net.to(device_of(self.model)) for net in nets]
 
+# %% ../nbs/06b_magnet.ipynb #7d0a320b
 def _measured(model, nets, measures, x): # (n, C, H, W) → (n, number of measures)
     rebuilt, outs = [net(x) for net in nets], [None]*(len(nets) + 1)
     if any(isinstance(m, Divergence) for m in measures): # others do not need the network
@@ -196,13 +208,7 @@ def marks(self: MagNet,
     nets, measures = self.autoencoders(), self.chosen.measures
     return self.over_batches(x, lambda batch: _measured(self.model, nets, measures, batch))
 
-# %% ../nbs/06b_magnet.ipynb #942877b9
-@patch
-def _trained(self: MagNet, structure, k, x): # weights of the autoencoder number `k`
-    net = new_autoencoder(structure, x.shape[1], self.seed + k).to(device_of(self.model))
-    train_autoencoder(net, x, self.chosen.noise, self.epochs, self.lr, self.train_batch, self.seed + k)
-    return {name: v.detach().cpu() for name, v in net.state_dict().items()}
-
+# %% ../nbs/06b_magnet.ipynb #970552b9
 class _Kept:
     "Images on their way through `remember`; they are kept"
     def __init__(self, x): self.batches, self.parts = [x] if isinstance(x, Tensor) else loader_of(x), []
@@ -211,7 +217,6 @@ class _Kept:
             self.parts.append(images_of(batch).cpu())
             yield batch
 
-# %% ../nbs/06b_magnet.ipynb #d392c7a7
 @patch
 def fit(self: MagNet,
     x, # (N, C, H, W) clean images in [0, 1], or a DataLoader; all are kept in memory meanwhile

@@ -5,15 +5,16 @@
 # %% auto #0
 __all__ = ['ClassGaussians', 'class_gaussians', 'Mahalanobis']
 
-# %% ../nbs/06e_mahalanobis.ipynb #eba468e2
+# %% ../nbs/06e_mahalanobis.ipynb #b745bb78
 from dataclasses import dataclass
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .activations import MeansDetector, halves, tables, usual, whitener
 
-# %% ../nbs/06e_mahalanobis.ipynb #0f7ccc42
+# %% ../nbs/06e_mahalanobis.ipynb #c79c0ab0
 @dataclass(frozen=True)
 class ClassGaussians:
     "A Gaussian for each class, with one covariance for all (Lee et al. 2018, §2.1)"
@@ -27,6 +28,7 @@ class ClassGaussians:
         found = torch.cdist(v.double() @ self.root, self.centers).square()
         return torch.where(self.centers.isnan().any(1), torch.inf, found)
 
+# %% ../nbs/06e_mahalanobis.ipynb #b551620d
 def class_gaussians(
     v: Tensor, # (N, d) numbers of a layer
     y: Tensor, # (N,) classes
@@ -37,7 +39,7 @@ def class_gaussians(
     root = whitener(v - means[y])
     return ClassGaussians(root, means @ root)
 
-# %% ../nbs/06e_mahalanobis.ipynb #0417f0a8
+# %% ../nbs/06e_mahalanobis.ipynb #c4fe58c8
 class Mahalanobis(MeansDetector):
     "Distance to the clean images of a class in every layer, added up (after Lee et al. 2018)"
     def __init__(self,
@@ -61,19 +63,24 @@ class Mahalanobis(MeansDetector):
         nearest, own = found.amin(1), found.gather(1, pred[:, None])[:, 0]
         return nearest if self.of == 'nearest' else torch.where(own.isinf(), nearest, own)
 
-    def learn_means(self, clean, attacked, y):
-        layers, n_classes = tables(clean), clean.n_classes
-        found = torch.zeros(len(clean), len(layers), dtype=torch.float64)
-        for known, other in halves(len(clean), self.seed):
-            for k, v in enumerate(layers):
-                gaussians = class_gaussians(v[known], y[known], n_classes)
-                found[other, k] = self.distance(gaussians, v[other], clean.pred[other])
-        self.gaussians_, self.usual_ = [class_gaussians(v, y, n_classes) for v in layers], usual(found)
+# %% ../nbs/06e_mahalanobis.ipynb #06ac9b29
+@patch
+def learn_means(self: Mahalanobis, clean, attacked, y):
+    layers, n_classes = tables(clean), clean.n_classes
+    found = torch.zeros(len(clean), len(layers), dtype=torch.float64)
+    for known, other in halves(len(clean), self.seed):
+        for k, v in enumerate(layers):
+            gaussians = class_gaussians(v[known], y[known], n_classes)
+            found[other, k] = self.distance(gaussians, v[other], clean.pred[other])
+    self.gaussians_, self.usual_ = [class_gaussians(v, y, n_classes) for v in layers], usual(found)
 
-    def layer_scores(self,
-        means, # channel means of N images, in the shape of `Responses`
-    ) -> Tensor: # (N, layers + 1); the logits last
-        "How many standard deviations each layer's distance is from what is usual"
-        pairs = zip(self.gaussians_, tables(means))
-        return self.usual_(torch.stack([self.distance(g, v, means.pred) for g, v in pairs], 1))
-    def score(self, means): return self.layer_scores(means).sum(1).numpy()
+@patch
+def layer_scores(self: Mahalanobis,
+    means, # channel means of N images, in the shape of `Responses`
+) -> Tensor: # (N, layers + 1); the logits last
+    "How many standard deviations each layer's distance is from what is usual"
+    pairs = zip(self.gaussians_, tables(means))
+    return self.usual_(torch.stack([self.distance(g, v, means.pred) for g, v in pairs], 1))
+
+@patch
+def score(self: Mahalanobis, means): return self.layer_scores(means).sum(1).numpy()

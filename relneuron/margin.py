@@ -6,8 +6,9 @@
 __all__ = ['margin_features', 'extra_trees', 'boosted_trees', 'networks', 'trees_and_networks', 'classifiers', 'margin_solutions',
            'RelevantMarginDetector']
 
-# %% ../nbs/05a_margin.ipynb #3b85da77
+# %% ../nbs/05a_margin.ipynb #914a0ce6
 import torch
+from fastcore.basics import patch
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, VotingClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -31,7 +32,7 @@ def margin_features(
     other = scores.scatter(1, pred, -torch.inf).amax(1, keepdim=True)
     return torch.cat([scores, own, own - other], 1)
 
-# %% ../nbs/05a_margin.ipynb #4fc93153
+# %% ../nbs/05a_margin.ipynb #fa793f4c
 def extra_trees(trees: int = 1000, seed: int = 0) -> ExtraTreesClassifier:
     "A forest whose splits are drawn at random"
     return ExtraTreesClassifier(trees, n_jobs=-1, random_state=seed)
@@ -40,6 +41,7 @@ def boosted_trees(seed: int = 0) -> HistGradientBoostingClassifier:
     "300 trees, each on the errors of those before"
     return HistGradientBoostingClassifier(max_iter=300, random_state=seed)
 
+# %% ../nbs/05a_margin.ipynb #130553d1
 def _named_networks(seed):
     "Three networks of two hidden layers, each with its name"
     settings = dict(hidden_layer_sizes=(256, 128), alpha=1e-3, early_stopping=True, max_iter=60)
@@ -55,6 +57,7 @@ def trees_and_networks(trees: int = 1000, seed: int = 0) -> VotingClassifier:
     voters = [('extra trees', extra_trees(trees, seed)), *_named_networks(seed)]
     return VotingClassifier(voters, voting='soft', weights=[3, 1, 1, 1])
 
+# %% ../nbs/05a_margin.ipynb #dd625f90
 def classifiers(
     trees: int = 1000, # of each forest
     seed: int = 0, # of all
@@ -77,7 +80,7 @@ def margin_solutions(
     settings = dict(mu=mu, solver=solver, tol=tol)
     return mu_lasso(clean, y, **settings), mu_lasso(attacked, empty_ok=True, **settings)
 
-# %% ../nbs/05a_margin.ipynb #06bf7328
+# %% ../nbs/05a_margin.ipynb #697e6be4
 class RelevantMarginDetector(RelevantNeuronDetector):
     "Responses, predicted class, and class scores of the mu-Lasso; not in the paper. Without label: responses alone"
     def __init__(self,
@@ -94,6 +97,8 @@ class RelevantMarginDetector(RelevantNeuronDetector):
     ):
         super().__init__(model, mu, unit_set, with_label, rectify, layers, classifier, solver, seed, batch_size)
 
+    def default_classifier(self): return trees_and_networks(seed=self.seed)
+
     def fit_responses(self,
         clean: Responses, # to N clean images
         attacked: Responses = None, # to M attacked images
@@ -103,23 +108,26 @@ class RelevantMarginDetector(RelevantNeuronDetector):
         "Learn from responses"
         return super().fit_responses(clean, attacked, y, solutions=solutions)
 
-    def default_classifier(self): return trees_and_networks(seed=self.seed)
+# %% ../nbs/05a_margin.ipynb #c2a85d29
+@patch
+def choose(self: RelevantMarginDetector, clean, attacked, y, solutions=None):
+    mu, shape = number(self.mu, 'mu'), (clean.n_classes, len(clean.units))
+    both = margin_solutions(clean, attacked, y, mu, self.solver) if solutions is None else solutions
+    got = [(s.mu, tuple(s.W.shape)) for s in both]
+    if got != [(mu, shape)]*2:
+        raise ValueError(f'solutions: expected two at mu={mu:g} with weights {shape}, got {got}')
+    self.weights_ = torch.stack([s.W for s in both]).float() # (2, C, m)
+    self.take(*(relevant_units(s, clean.units, name=n) for s, n in zip(both, ('clean', 'attacked'))), clean.alive)
 
-    def choose(self, clean, attacked, y, solutions=None):
-        mu, shape = number(self.mu, 'mu'), (clean.n_classes, len(clean.units))
-        both = margin_solutions(clean, attacked, y, mu, self.solver) if solutions is None else solutions
-        if [(s.mu, tuple(s.W.shape)) for s in both] != [(mu, shape)]*2:
-            got = [(s.mu, tuple(s.W.shape)) for s in both]
-            raise ValueError(f'solutions: expected two at mu={mu:g} with weights {shape}, got {got}')
-        self.weights_ = torch.stack([s.W for s in both]).float() # (2, C, m)
-        self.take(*(relevant_units(s, clean.units, name=n) for s, n in zip(both, ('clean', 'attacked'))), clean.alive)
+# %% ../nbs/05a_margin.ipynb #f9b4ced4
+@patch
+def features(self: RelevantMarginDetector, responses):
+    read = responses.r.float()[:, self.relevant_.union]
+    if not self.with_label: return read
+    label = torch.eye(len(self.relevant_))[responses.pred]
+    return torch.cat([read, label, *(margin_features(responses, W) for W in self.weights_)], 1)
 
-    def reads(self): # the class scores are made of all units
-        few = not self.with_label and type(self).features is RelevantMarginDetector.features
-        return self.relevant_.union if few else None
-
-    def features(self, responses):
-        read = responses.r.float()[:, self.relevant_.union]
-        if not self.with_label: return read
-        label = torch.eye(len(self.relevant_))[responses.pred]
-        return torch.cat([read, label, *(margin_features(responses, W) for W in self.weights_)], 1)
+@patch
+def reads(self: RelevantMarginDetector): # the class scores are made of all units
+    few = not self.with_label and type(self).features is RelevantMarginDetector.features
+    return self.relevant_.union if few else None

@@ -40,7 +40,7 @@ class LazyGram:
             out[:, block] = rows @ self.taken(block)
         return out
 
-# %% ../nbs/03aa_moments.ipynb #3c4398d5
+# %% ../nbs/03aa_moments.ipynb #babd1ecd
 @patch
 def __rmatmul__(self: LazyGram, W): # (C, m)
     "`W @ G`, only with the units that have a weight"
@@ -49,6 +49,7 @@ def __rmatmul__(self: LazyGram, W): # (C, m)
     for part in np.array_split(on, len(on)//4096 + 1): rows += W[:, part] @ self.taken(part).T
     return self.times(rows)
 
+# %% ../nbs/03aa_moments.ipynb #e253cc72
 @patch
 def __getitem__(self: LazyGram, key): # (m, k)
     "`G[:, units]`"
@@ -80,7 +81,7 @@ class Moments:
         places[classes] = np.arange(len(classes))
         return Moments(self.G, self.B[:, classes], self.n[classes], None if self.y is None else places[self.y])
 
-# %% ../nbs/03aa_moments.ipynb #1dd84ad5
+# %% ../nbs/03aa_moments.ipynb #4f497eaf
 def makes_gram(
     n: int, # N images
     m: int, # units
@@ -95,6 +96,7 @@ def group_size(
     "How many classes walk together: as many as half a GiB holds"
     return max(1, 2**26//(3*m + n*min(n, m, 500)))
 
+# %% ../nbs/03aa_moments.ipynb #788fa45d
 def lasso_bytes(
     n: int, # N images
     m: int, # units
@@ -108,23 +110,27 @@ def lasso_bytes(
     together = min(n_classes, group_size(n, m))
     return weights + 8*together*(3*m + n*min(n, m, 500)) + 2**26 # points of the paths, blocks of responses
 
-# %% ../nbs/03aa_moments.ipynb #a60b6511
+# %% ../nbs/03aa_moments.ipynb #f26d5dd5
+def _free_on_machine(): # bytes
+    lines = Path('/proc/meminfo').read_text().splitlines()
+    return next(1024*int(line.split()[1]) for line in lines if line.startswith('MemAvailable'))
+
+def _free_in_container(): # bytes; what files take of its memory can be had
+    group = Path('/sys/fs/cgroup')
+    lines = (group/'memory.stat').read_text().splitlines()
+    cached = [int(line.split()[1]) for line in lines if line.startswith('inactive_file ')]
+    limit, used = ((group/f'memory.{name}').read_text() for name in ('max', 'current'))
+    return int(limit) - int(used) + sum(cached)
+
 def available_memory(): # bytes, or None where the system does not say
     "Memory that can still be had: of the machine, and of the container where it has a limit"
     free = []
-    try:
-        lines = Path('/proc/meminfo').read_text().splitlines()
-        free += [1024*int(line.split()[1]) for line in lines if line.startswith('MemAvailable')]
-    except (OSError, ValueError, IndexError): pass
-    try:
-        group = Path('/sys/fs/cgroup')
-        lines = (group/'memory.stat').read_text().splitlines()
-        cached = [int(line.split()[1]) for line in lines if line.startswith('inactive_file ')]
-        limit, used = ((group/f'memory.{name}').read_text() for name in ('max', 'current'))
-        free.append(int(limit) - int(used) + sum(cached))
-    except (OSError, ValueError, IndexError): pass # no container, or no limit
+    for ask in (_free_on_machine, _free_in_container):
+        try: free.append(ask())
+        except (OSError, ValueError, IndexError, StopIteration): pass # no Linux, no container, or no limit
     return min(free, default=None)
 
+# %% ../nbs/03aa_moments.ipynb #5f5041d5
 def _affordable(n, m, n_classes, mus=1):
     "Is the m x m matrix made? `MemoryError`, saying what to do, where a call would take more than there is either way"
     free = available_memory()
@@ -135,7 +141,7 @@ def _affordable(n, m, n_classes, mus=1):
                       f'{free/2**30:.1f} are free: give fewer images, fewer layers (`layers` of `find_units`) '
                       'or fewer mu')
 
-# %% ../nbs/03aa_moments.ipynb #9f121cb2
+# %% ../nbs/03aa_moments.ipynb #b363ea5b
 def _given(r, y, n_classes, empty_ok):
     "Responses as a matrix (N, m), their class numbers, how many classes there are, and whether some may be empty"
     known = isinstance(r, Responses)
@@ -143,6 +149,7 @@ def _given(r, y, n_classes, empty_ok):
     if not known: return r, y, n_classes, empty_ok
     return r.r, r.pred if y is None else y, r.n_classes if n_classes is None else n_classes, empty_ok
 
+# %% ../nbs/03aa_moments.ipynb #cc2da4df
 def _check_matrix(r):
     "The responses on the CPU as float32 or float64; an error unless all are finite numbers"
     if not isinstance(r, Tensor) or r.ndim != 2 or not r.is_floating_point():
@@ -156,6 +163,7 @@ def _check_matrix(r):
     images = listed(broken.nonzero()[:, 0].tolist())
     raise ValueError(f'r: expected finite responses, got NaN or infinite values for image {images}')
 
+# %% ../nbs/03aa_moments.ipynb #a862a055
 def _class_counts(y, n_classes, empty_ok):
     "(C,) images of each class; `ValueError` where some have none, unless that is allowed"
     n = torch.bincount(y, minlength=n_classes or 0)
@@ -164,7 +172,7 @@ def _class_counts(y, n_classes, empty_ok):
     raise ValueError(f'y: expected images of every class, got none of {len(absent):,} of {len(n):,} classes, '
                      f'e.g. {", ".join(map(str, absent[:3]))}; with empty_ok=True they get no units')
 
-# %% ../nbs/03aa_moments.ipynb #77a2465e
+# %% ../nbs/03aa_moments.ipynb #a2584406
 def _class_sums(r, y, n_classes):
     "X Lᵀ (m, C) in float64, a block of units at a time"
     B = torch.zeros(n_classes, r.shape[1], dtype=torch.float64)
@@ -182,6 +190,7 @@ def _gram(r):
     for part in others: G.addmm_(part.double().T, part.double())
     return G.numpy()
 
+# %% ../nbs/03aa_moments.ipynb #231acce9
 def moments(
     r, # `Responses`, or a float tensor (N, m); kept, not copied, where there are fewer images than units
     y = None, # (N,) class numbers; with `Responses` the network's own without it
@@ -198,7 +207,7 @@ def moments(
     B, n = _class_sums(r, y, len(n)), n.double().numpy()
     return Moments(_gram(r), B, n) if gram else Moments(LazyGram(r.numpy()), B, n, y.numpy())
 
-# %% ../nbs/03aa_moments.ipynb #e3e76b3a
+# %% ../nbs/03aa_moments.ipynb #a3cf3307
 def certificate(
     mo: Moments, # Gram matrix and class sums
     W: np.ndarray, # (C, m) weights with L1 norms of at most `mu`
@@ -216,6 +225,7 @@ def certificate(
         gap[k] /= np.maximum(np.maximum(value[k], 1e-4*n), 1e-300)
     return value, gap
 
+# %% ../nbs/03aa_moments.ipynb #bd1ed5bc
 def objective(
     mo: Moments, # Gram matrix and class sums
     W: np.ndarray, # (C, m) weights

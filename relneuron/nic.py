@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['pooled', 'layer_values', 'Axes', 'principal', 'softmax_layer', 'evidence', 'OneClass', 'one_class', 'NIC']
 
-# %% ../nbs/06d_nic.ipynb #a64f0b4e
+# %% ../nbs/06d_nic.ipynb #fcec6fc7
 import math
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
 from .activations import channel_sums, usual, watching
-from .core import batches, check_images, check_labels, loader_of, parts_of
+from .core import batches, check_labels, loader_of, parts_of
 from .detection import Detector
 from .layers import IMAGES_FIRST, gathered
 from .observations import Units, find_units
@@ -36,7 +36,16 @@ def pooled(
         out = getattr(F, f'avg_pool{out.ndim - 2}d')(out, [min(2, s) for s in out.shape[2:]], ceil_mode=True)
     return out.flatten(1)
 
-# %% ../nbs/06d_nic.ipynb #1958b979
+# %% ../nbs/06d_nic.ipynb #afa51286
+def _one_row(parts, n, layout, name): # (n, d) of a layer that ran once, or several times, on n images
+    if layout != IMAGES_FIRST:
+        sums = gathered(parts, n, layout, name)
+        return sums[:, :-1]/sums[:, -1:]
+    rows = torch.cat(parts)
+    if len(rows) % n: raise ValueError(f'layers: {name} gave {len(rows)} rows for {n} images')
+    return rows.view(-1, n, rows.shape[1]).transpose(0, 1).flatten(1)
+
+# %% ../nbs/06d_nic.ipynb #ba7c63e3
 def layer_values(
     model: nn.Module, # classifier of images in [0, 1]
     x: Tensor, # (n, C, H, W) images, one batch
@@ -46,18 +55,10 @@ def layer_values(
     "The outputs of all layers, in one forward pass"
     def read(out, channel, layout):
         return pooled(out, channel, most) if layout == IMAGES_FIRST else channel_sums(out, channel, layout)
-    found = []
     layouts = units.layouts or (IMAGES_FIRST,)*len(units.layers)
     with watching(model, units, read) as run: calls, out = run(x)
-    for (name, parts), layout in zip(calls.items(), layouts):
-        if layout == IMAGES_FIRST: # a layer that ran several times is one row still
-            rows = torch.cat(parts)
-            if len(rows) % len(x): raise ValueError(f'layers: {name} gave {len(rows)} rows for {len(x)} images')
-            found.append(rows.view(-1, len(x), rows.shape[1]).transpose(0, 1).flatten(1).cpu())
-        else:
-            sums = gathered(parts, len(x), layout, name)
-            found.append((sums[:, :-1]/sums[:, -1:]).cpu())
-    return [*found, out]
+    rows = [_one_row(parts, len(x), layout, name).cpu() for (name, parts), layout in zip(calls.items(), layouts)]
+    return [*rows, out]
 
 # %% ../nbs/06d_nic.ipynb #4ff5e4b3
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def evidence(
     "What each layer says of the class"
     return [(z @ weight + bias).softmax(1) for z, (weight, bias) in zip(parts, derived)] + [logits.softmax(1)]
 
-# %% ../nbs/06d_nic.ipynb #113f5353
+# %% ../nbs/06d_nic.ipynb #a298988b
 @dataclass(frozen=True)
 class OneClass:
     "A one-class support vector machine with a Gaussian kernel"
@@ -119,6 +120,7 @@ class OneClass:
     ) -> Tensor: # (n,) float64: above 0 inside, below 0 outside
         return (-self.gamma*torch.cdist(v.double(), self.vectors).square()).exp() @ self.weights + self.offset
 
+# %% ../nbs/06d_nic.ipynb #aa54d06c
 def one_class(
     v: Tensor, # (N, k)
     nu: float, # share of the images that may fall outside
@@ -130,7 +132,7 @@ def one_class(
     return OneClass(torch.from_numpy(svm.support_vectors_.copy()), torch.from_numpy(svm.dual_coef_[0].copy()),
                     float(svm.intercept_[0]), float(gamma))
 
-# %% ../nbs/06d_nic.ipynb #5b5b1952
+# %% ../nbs/06d_nic.ipynb #ffa3c62f
 class NIC(Detector):
     "One-class machines on the values of each layer and on the way to the next, and one on all of them (Ma et al. 2019)"
     default_threshold = 0. # the joint machine's own
@@ -158,23 +160,45 @@ class NIC(Detector):
         self.pca_images, self.svm_images = pca_images, svm_images
         self.layers, self.rectify, self.seed = layers, rectify, seed
 
-    def check_params(self):
-        for name in ('value_nu', 'provenance_nu', 'joint_nu', 'held_out'):
-            v = getattr(self, name)
-            if not 0 < v < 1: raise ValueError(f'{name}: expected a number between 0 and 1, got {v}')
-        for name in ('components', 'most', 'pca_images', 'svm_images'):
-            v = getattr(self, name)
-            if not v >= 1: raise ValueError(f'{name}: expected at least 1, got {v}')
-        for name in ('value_narrow', 'provenance_narrow'):
-            v = getattr(self, name)
-            if not v > 0: raise ValueError(f'{name}: expected a positive number, got {v}')
+# %% ../nbs/06d_nic.ipynb #f921ea7f
+@patch
+def check_params(self: NIC):
+    for name in ('value_nu', 'provenance_nu', 'joint_nu', 'held_out'):
+        v = getattr(self, name)
+        if not 0 < v < 1: raise ValueError(f'{name}: expected a number between 0 and 1, got {v}')
+    for name in ('components', 'most', 'pca_images', 'svm_images'):
+        v = getattr(self, name)
+        if not v >= 1: raise ValueError(f'{name}: expected at least 1, got {v}')
+    for name in ('value_narrow', 'provenance_narrow'):
+        v = getattr(self, name)
+        if not v > 0: raise ValueError(f'{name}: expected a positive number, got {v}')
 
-# %% ../nbs/06d_nic.ipynb #f6a83ae8
+# %% ../nbs/06d_nic.ipynb #c1362edb
+@patch
+def _learn_axes(self: NIC, x): # from some of the images
+    samples = [layer_values(self.model, batch, self.units_, self.most) for batch in x.split(self.batch_size)]
+    self.axes_ = []
+    while samples[0]: # layer by layer, each let go when it is read
+        self.axes_.append(principal(torch.cat([parts.pop(0) for parts in samples]), self.components, self.seed))
+
 @patch
 def coordinates(self: NIC, x) -> tuple: # for `fit`: (n, k) components of each layer, (n, C) logits
     "Components of a batch"
     found = layer_values(self.model, x, self.units_, self.most)
     return [axes(v) for axes, v in zip(self.axes_, found)], found[-1]
+
+# %% ../nbs/06d_nic.ipynb #9ab4236c
+@patch
+def derive(self: NIC, parts, y, n_classes) -> list: # of (weights, biases)
+    "For `fit`: train the derived layers"
+    return [softmax_layer(z, y, n_classes) for z in parts[:-1]]
+
+@patch
+def _learn_machines(self: NIC, parts, logits): # from components of some of the images
+    said = evidence(parts, logits, self.derived_)
+    self.values_ = [one_class(z, self.value_nu, self.value_narrow) for z in parts]
+    pairs = [torch.cat(pair, 1) for pair in zip(said, said[1:])]
+    self.provenances_ = [one_class(pair, self.provenance_nu, self.provenance_narrow) for pair in pairs]
 
 @patch
 def machine_decisions(self: NIC, parts, logits) -> Tensor: # (n, 2 layers + 1)
@@ -184,6 +208,54 @@ def machine_decisions(self: NIC, parts, logits) -> Tensor: # (n, 2 layers + 1)
     pairs = [machine(torch.cat(pair, 1)) for machine, pair in zip(self.provenances_, zip(said, said[1:]))]
     return torch.stack(values + pairs, 1)
 
+# %% ../nbs/06d_nic.ipynb #44c0bca5
+@patch
+def learn_images(self: NIC, x, y):
+    "For `fit`: principal components, derived layers, machines, and the joint machine on images held out"
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
+    n = math.ceil(self.held_out*len(x))
+    held, first = order[:n], order[n:]
+    some = first[:self.svm_images]
+    self.units_ = find_units(self.model, x, self.layers, self.rectify)
+    self._learn_axes(x[first[:self.pca_images]])
+    found = [self.coordinates(b) for b in x.split(self.batch_size)]
+    parts, logits = [torch.cat(z) for z in zip(*(z for z, _ in found))], torch.cat([out for _, out in found])
+    y = logits.argmax(1) if y is None else check_labels(y, len(x), logits.shape[1])
+    self.derived_ = self.derive([z[first] for z in parts], y[first], logits.shape[1])
+    self._learn_machines([z[some] for z in parts], logits[some])
+    decisions = self.machine_decisions([z[held] for z in parts], logits[held])
+    self.usual_ = usual(decisions)
+    self.joint_ = one_class(self.usual_(decisions), self.joint_nu)
+
+# %% ../nbs/06d_nic.ipynb #1c50d473
+def _gathered_images(x): # (N, C, H, W), labels or None
+    "A loader's images in one tensor"
+    if isinstance(x, Tensor): return x, None
+    parts = [parts_of(batch) for batch in loader_of(x)]
+    if not parts: raise ValueError('x: expected at least one image')
+    images, labels = zip(*parts)
+    return torch.cat(images), None if labels[0] is None else torch.cat(labels)
+
+# %% ../nbs/06d_nic.ipynb #2b8bbc38
+@patch
+def fit(self: NIC,
+    x, # clean images (N, C, H, W) in [0, 1], or a loader; if it yields labels, these are the true classes
+    x_adv = None, # not looked at
+    y = None, # (N,) true classes of `x`; a loader's labels, or else the network's own predictions, without it
+) -> NIC: # self
+    "Learn from clean images"
+    self.check_network()
+    x, labels = _gathered_images(x)
+    y = labels if y is None else check_labels(y, len(x))
+    known = vars(self.remember(x)).copy() # which images, and which network
+    del self.fit_images_
+    if len(x) < 20: raise ValueError(f'x: expected at least 20 images, got {len(x)}')
+    self.learn_images(x, y)
+    self.threshold_ = self.default_threshold
+    self.fit_images_ = known['fit_images_'] # set last: now it is fitted
+    return self
+
+# %% ../nbs/06d_nic.ipynb #f5e386c9
 @patch
 def decisions(self: NIC,
     x, # (N, C, H, W) images in [0, 1], or a loader
@@ -202,61 +274,3 @@ def score_samples(self: NIC,
     "How suspicious each image is"
     decisions = self.decisions(x)
     return -self.joint_(self.usual_(decisions)).numpy()
-
-# %% ../nbs/06d_nic.ipynb #6b79ec6c
-@patch
-def derive(self: NIC, parts, y, n_classes) -> list: # of (weights, biases)
-    "For `fit`: train the derived layers"
-    return [softmax_layer(z, y, n_classes) for z in parts[:-1]]
-
-def _gathered_images(x): # (N, C, H, W), labels or None
-    "A loader's images in one tensor"
-    if isinstance(x, Tensor): return x, None
-    parts = [parts_of(batch) for batch in loader_of(x)]
-    if not parts: raise ValueError('x: expected at least one image')
-    images, labels = zip(*parts)
-    return torch.cat(images), None if labels[0] is None else torch.cat(labels)
-
-# %% ../nbs/06d_nic.ipynb #28f1944e
-@patch
-def learn_images(self: NIC, x, y):
-    "For `fit`: principal components, derived layers, machines, and the joint machine on images held out"
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
-    n = math.ceil(self.held_out*len(x))
-    held, first = order[:n], order[n:]
-    self.units_ = find_units(self.model, x, self.layers, self.rectify)
-    sample = x[first[:self.pca_images]].split(self.batch_size)
-    samples = [layer_values(self.model, batch, self.units_, self.most) for batch in sample]
-    self.axes_ = []
-    while samples[0]: # layer by layer, each let go when it is read
-        self.axes_.append(principal(torch.cat([parts.pop(0) for parts in samples]), self.components, self.seed))
-    found = [self.coordinates(b) for b in x.split(self.batch_size)]
-    parts, logits = [torch.cat(z) for z in zip(*(z for z, _ in found))], torch.cat([out for _, out in found])
-    y = logits.argmax(1) if y is None else check_labels(y, len(x), logits.shape[1])
-    self.derived_ = self.derive([z[first] for z in parts], y[first], logits.shape[1])
-    some = first[:self.svm_images]
-    said = evidence([z[some] for z in parts], logits[some], self.derived_)
-    self.values_ = [one_class(z[some], self.value_nu, self.value_narrow) for z in parts]
-    pairs = [torch.cat(pair, 1) for pair in zip(said, said[1:])]
-    self.provenances_ = [one_class(pair, self.provenance_nu, self.provenance_narrow) for pair in pairs]
-    decisions = self.machine_decisions([z[held] for z in parts], logits[held])
-    self.usual_ = usual(decisions)
-    self.joint_ = one_class(self.usual_(decisions), self.joint_nu)
-
-@patch
-def fit(self: NIC,
-    x, # clean images (N, C, H, W) in [0, 1], or a loader; if it yields labels, these are the true classes
-    x_adv = None, # not looked at
-    y = None, # (N,) true classes of `x`; a loader's labels, or else the network's own predictions, without it
-) -> NIC: # self
-    "Learn from clean images"
-    self.check_network()
-    x, labels = _gathered_images(x)
-    y = labels if y is None else check_labels(y, len(x))
-    known = vars(self.remember(x)).copy() # which images, and which network
-    del self.fit_images_
-    if len(x) < 20: raise ValueError(f'x: expected at least 20 images, got {len(x)}')
-    self.learn_images(x, y)
-    self.threshold_ = self.default_threshold
-    self.fit_images_ = known['fit_images_'] # set last: now it is fitted
-    return self

@@ -7,17 +7,18 @@ __all__ = ['FUSIONS', 'normalized', 'rooted', 'early_and_late', 'mixture', 'prec
            'neighbour_profile', 'LayerPrediction', 'ClassDistance', 'LayerEvidence', 'logit_margin', 'unit_shares',
            'NullScores', 'fisher', 'smallest']
 
-# %% ../nbs/05c_signals.ipynb #4a1873b9
+# %% ../nbs/05c_signals.ipynb #1da001a6
 from dataclasses import dataclass, replace
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 
 from .lasso import mu_lasso
 from .margin import margin_features
 from .observations import Responses, Units
 
-# %% ../nbs/05c_signals.ipynb #78cdb8c1
+# %% ../nbs/05c_signals.ipynb #b47db4e4
 def normalized(
     responses: Responses, # to N images
 ) -> Responses: # new ones
@@ -29,6 +30,7 @@ def normalized(
         r[:, s] /= r[:, s].norm(dim=1, keepdim=True).clamp_min(tiny)
     return replace(responses, r=r)
 
+# %% ../nbs/05c_signals.ipynb #8c31180d
 def rooted(
     responses: Responses, # to N images
     columns: Tensor = None, # (d,) numbers of units; all without it
@@ -45,7 +47,7 @@ def early_and_late(
     numbers = torch.arange(len(units))
     return numbers.tensor_split([ends[(len(ends) - 1)//2]])
 
-# %% ../nbs/05c_signals.ipynb #691888e3
+# %% ../nbs/05c_signals.ipynb #98e7b9c0
 def mixture(
     clean: Tensor, # (N, d) clean images
     harmless: Tensor = None, # (M, d) harmless ones
@@ -57,6 +59,7 @@ def mixture(
                          torch.full((len(harmless),), share/len(harmless), dtype=clean.dtype)])
     return torch.cat([clean, harmless]), weights
 
+# %% ../nbs/05c_signals.ipynb #f515ea7f
 def precision(
     deviations: Tensor, # (N, d) float64
     weights: Tensor, # (N,) that sum to 1
@@ -84,7 +87,13 @@ def whitening(
     deviations = [v - means[r.pred] for v, r in zip(given, (clean, harmless))]
     return torch.linalg.cholesky(precision(*mixture(*deviations, share=share))).float()
 
-# %% ../nbs/05c_signals.ipynb #4a6c11e4
+# %% ../nbs/05c_signals.ipynb #69ea7654
+def _mean_of_nearest(squares, k): # (N, n) squared distances → (N,)
+    k = min(k, squares.shape[1])
+    if not k: return torch.full((len(squares),), torch.inf)
+    return squares.topk(k, 1, largest=False, sorted=False).values.clamp_min(0).sqrt().mean(1)
+
+# %% ../nbs/05c_signals.ipynb #2a7e3f43
 @dataclass(frozen=True, repr=False, eq=False)
 class NeighbourRatio:
     "Distance to the nearest references of the predicted class over that to the nearest of any other"
@@ -94,46 +103,44 @@ class NeighbourRatio:
     turn: Tensor = None # (d, d) see `whitening`; None: distances are taken as they are
     k: int = 5 # neighbours of a class whose mean distance counts; where it has fewer references, all of them
 
-    @classmethod
-    def fit(cls,
-        clean: Responses, # to references: clean images that the network has right
-        harmless: Responses = None, # to harmlessly changed images; for the whitening
-        columns: Tensor = None, # (d,) numbers of the units; all without it
-        whiten: bool = False, # see `whitening`
-        k: int = 5, # see above
-        share: float = .05, # of the harmless ones in the whitening; see `mixture`
-    ) -> 'NeighbourRatio':
-        "Keep the references"
-        turn = whitening(clean, harmless, columns, share) if whiten else None
-        points = cls(None, None, columns, turn).points(clean[clean.pred.argsort(stable=True)])
-        return cls(points, torch.bincount(clean.pred, minlength=clean.n_classes), columns, turn, k)
-
     def points(self, responses): # (N, d) where distances are taken
         v = rooted(normalized(responses), self.columns).float()
         return v if self.turn is None else v @ self.turn
 
-    def class_distances(self,
-        responses: Responses, # to N images
-    ) -> Tensor: # (N, C); infinite for a class without references
-        "Mean distance to the nearest references of each class"
-        squares = self.references.square().sum(1)
-        parts = []
-        for p in self.points(responses).split(512):
-            to_all = p.square().sum(1, keepdim=True) + squares - 2*p @ self.references.T
-            of_class = to_all.split(self.counts.tolist(), dim=1)
-            parts.append(torch.stack([_mean_of_nearest(d, self.k) for d in of_class], 1))
-        return torch.cat(parts)
+@patch(cls_method=True)
+def fit(cls: NeighbourRatio,
+    clean: Responses, # to references: clean images that the network has right
+    harmless: Responses = None, # to harmlessly changed images; for the whitening
+    columns: Tensor = None, # (d,) numbers of the units; all without it
+    whiten: bool = False, # see `whitening`
+    k: int = 5, # see above
+    share: float = .05, # of the harmless ones in the whitening; see `mixture`
+) -> NeighbourRatio:
+    "Keep the references"
+    turn = whitening(clean, harmless, columns, share) if whiten else None
+    points = cls(None, None, columns, turn).points(clean[clean.pred.argsort(stable=True)])
+    return cls(points, torch.bincount(clean.pred, minlength=clean.n_classes), columns, turn, k)
 
-    def __call__(self, responses: Responses) -> Tensor: # (N,) at least 0
-        d, pred = self.class_distances(responses), responses.pred[:, None]
-        own, other = d.gather(1, pred)[:, 0], d.scatter(1, pred, torch.inf).amin(1)
-        ratio = own/other.clamp_min(torch.finfo(d.dtype).tiny)
-        return torch.where(own.isinf(), torch.inf, ratio) # a class without references
+# %% ../nbs/05c_signals.ipynb #c87faa74
+@patch
+def class_distances(self: NeighbourRatio,
+    responses: Responses, # to N images
+) -> Tensor: # (N, C); infinite for a class without references
+    "Mean distance to the nearest references of each class"
+    squares = self.references.square().sum(1)
+    parts = []
+    for p in self.points(responses).split(512):
+        to_all = p.square().sum(1, keepdim=True) + squares - 2*p @ self.references.T
+        of_class = to_all.split(self.counts.tolist(), dim=1)
+        parts.append(torch.stack([_mean_of_nearest(d, self.k) for d in of_class], 1))
+    return torch.cat(parts)
 
-def _mean_of_nearest(squares, k): # (N, n) squared distances → (N,)
-    k = min(k, squares.shape[1])
-    if not k: return torch.full((len(squares),), torch.inf)
-    return squares.topk(k, 1, largest=False, sorted=False).values.clamp_min(0).sqrt().mean(1)
+@patch
+def __call__(self: NeighbourRatio, responses: Responses) -> Tensor: # (N,) at least 0
+    d, pred = self.class_distances(responses), responses.pred[:, None]
+    own, other = d.gather(1, pred)[:, 0], d.scatter(1, pred, torch.inf).amin(1)
+    ratio = own/other.clamp_min(torch.finfo(d.dtype).tiny)
+    return torch.where(own.isinf(), torch.inf, ratio) # a class without references
 
 # %% ../nbs/05c_signals.ipynb #4be899bd
 def neighbour_profile(
@@ -144,7 +151,9 @@ def neighbour_profile(
     numbers = torch.arange(len(clean.units))
     return {layer: NeighbourRatio.fit(clean, columns=numbers[s], **kw) for layer, s in clean.units.slices.items()}
 
-# %% ../nbs/05c_signals.ipynb #05709e95
+# %% ../nbs/05c_signals.ipynb #ca9e2a85
+def _terms(e, inverse): return (e @ inverse)*e # (N, d): what each unit adds to a row's quadratic form
+
 @dataclass(frozen=True, repr=False, eq=False)
 class LayerPrediction:
     "How far some units are from what others lead one to expect"
@@ -154,40 +163,45 @@ class LayerPrediction:
     bias: Tensor # (q,)
     inverse: Tensor # (q, q) inverse covariance of the errors
 
-    @classmethod
-    def fit(cls,
-        clean: Responses, # to clean images
-        harmless: Responses = None, # to harmlessly changed ones
-        source: Tensor = None, # (p,) see above; the late units without it
-        target: Tensor = None, # (q,) see above; the early units without it
-        penalty: float = 1e-3, # on squared weights of inputs with deviation 1
-        share: float = .05, # of the harmless ones; see `mixture`
-    ) -> 'LayerPrediction':
-        "Ridge regression in closed form, and the covariance of its errors"
-        early, late = early_and_late(clean.units)
-        source, target = late if source is None else source, early if target is None else target
-        given = [r for r in (clean, harmless) if r is not None]
-        v, weights = mixture(*(rooted(r, source).double() for r in given), share=share)
-        wanted, _ = mixture(*(rooted(r, target).double() for r in given))
-        center, scale = weights @ v, (weights @ v.square() - (weights @ v).square()).clamp_min(0).sqrt()
-        z = (v - center)/torch.where(scale > 1e-6*scale.max(), scale, torch.inf)
-        middle = weights @ wanted
-        gram = (z*weights[:, None]).T @ z + penalty*torch.eye(len(source), dtype=z.dtype)
-        by_z = torch.linalg.solve(gram, (z*weights[:, None]).T @ (wanted - middle))
-        inverse = precision(wanted - middle - z @ by_z, weights)
-        weight = by_z/torch.where(scale > 1e-6*scale.max(), scale, torch.inf)[:, None]
-        return cls(source, target, weight, middle - center @ weight, inverse)
-
     def errors(self, responses: Responses) -> Tensor: # (N, q) float64
         "What was not expected"
         known = rooted(responses, self.source).double()
         return rooted(responses, self.target).double() - known @ self.weight - self.bias
 
     def __call__(self, responses: Responses) -> Tensor: # (N,) squared distance
-        e = self.errors(responses)
-        return ((e @ self.inverse)*e).sum(1)
+        return _terms(self.errors(responses), self.inverse).sum(1)
 
-# %% ../nbs/05c_signals.ipynb #903269aa
+# %% ../nbs/05c_signals.ipynb #860f17a4
+def _ridge(v, wanted, weights, penalty): # (n, p), (n, q), (n,) → (p, q) weights, (q,) bias, (n, q) errors
+    "Weighted ridge regression in closed form; what does not vary gets no weight"
+    center, scale = weights @ v, (weights @ v.square() - (weights @ v).square()).clamp_min(0).sqrt()
+    scale = torch.where(scale > 1e-6*scale.max(), scale, torch.inf)
+    z, middle = (v - center)/scale, weights @ wanted
+    gram = (z*weights[:, None]).T @ z + penalty*torch.eye(v.shape[1], dtype=z.dtype)
+    by_z = torch.linalg.solve(gram, (z*weights[:, None]).T @ (wanted - middle))
+    weight = by_z/scale[:, None]
+    return weight, middle - center @ weight, wanted - middle - z @ by_z
+
+# %% ../nbs/05c_signals.ipynb #7bc0b5a0
+@patch(cls_method=True)
+def fit(cls: LayerPrediction,
+    clean: Responses, # to clean images
+    harmless: Responses = None, # to harmlessly changed ones
+    source: Tensor = None, # (p,) see above; the late units without it
+    target: Tensor = None, # (q,) see above; the early units without it
+    penalty: float = 1e-3, # on squared weights of inputs with deviation 1
+    share: float = .05, # of the harmless ones; see `mixture`
+) -> LayerPrediction:
+    "Ridge regression, and the covariance of its errors"
+    early, late = early_and_late(clean.units)
+    source, target = late if source is None else source, early if target is None else target
+    given = [r for r in (clean, harmless) if r is not None]
+    v, weights = mixture(*(rooted(r, source).double() for r in given), share=share)
+    wanted, _ = mixture(*(rooted(r, target).double() for r in given))
+    weight, bias, errors = _ridge(v, wanted, weights, penalty)
+    return cls(source, target, weight, bias, precision(errors, weights))
+
+# %% ../nbs/05c_signals.ipynb #00c026b5
 @dataclass(frozen=True, repr=False, eq=False)
 class ClassDistance:
     "Squared Mahalanobis distance to the predicted class, one covariance for all classes (Lee et al. 2018)"
@@ -195,57 +209,58 @@ class ClassDistance:
     inverse: Tensor # (d, d) inverse covariance within classes
     columns: Tensor = None # (d,) numbers of the units; None: all
 
-    @classmethod
-    def fit(cls,
-        clean: Responses, # to clean images
-        harmless: Responses = None, # to harmlessly changed ones
-        columns: Tensor = None, # (d,) numbers of the units; all without it
-        share: float = .05, # of the harmless ones; see `mixture`
-    ) -> 'ClassDistance':
-        "Class means, and the covariance of what deviates from them"
-        given = [r for r in (clean, harmless) if r is not None]
-        points = [rooted(r, columns).double() for r in given]
-        means = _class_means(points[0], clean.pred, clean.n_classes)
-        deviations = [v - means[r.pred] for v, r in zip(points, given)]
-        return cls(means, precision(*mixture(*deviations, share=share)), columns)
-
     def errors(self, responses): return rooted(responses, self.columns).double() - self.means[responses.pred]
     def __call__(self, responses: Responses) -> Tensor: # (N,)
-        e = self.errors(responses)
-        return ((e @ self.inverse)*e).sum(1)
+        return _terms(self.errors(responses), self.inverse).sum(1)
 
-# %% ../nbs/05c_signals.ipynb #60926079
+@patch(cls_method=True)
+def fit(cls: ClassDistance,
+    clean: Responses, # to clean images
+    harmless: Responses = None, # to harmlessly changed ones
+    columns: Tensor = None, # (d,) numbers of the units; all without it
+    share: float = .05, # of the harmless ones; see `mixture`
+) -> ClassDistance:
+    "Class means, and the covariance of what deviates from them"
+    given = [r for r in (clean, harmless) if r is not None]
+    points = [rooted(r, columns).double() for r in given]
+    means = _class_means(points[0], clean.pred, clean.n_classes)
+    deviations = [v - means[r.pred] for v, r in zip(points, given)]
+    return cls(means, precision(*mixture(*deviations, share=share)), columns)
+
+# %% ../nbs/05c_signals.ipynb #1f82b96a
 @dataclass(frozen=True, repr=False, eq=False)
 class LayerEvidence:
     "Class scores of the mu-Lasso (paper equation 1) restricted to each layer"
     weights: Tensor # (L, C, m) float32; zero outside the layer
-
-    @classmethod
-    def fit(cls,
-        clean: Responses, # to clean images
-        y = None, # (N,) true classes; the network's own without it
-        mu: float = 10., # bound on the L1 norm of each class's weights
-    ) -> 'LayerEvidence':
-        "One mu-Lasso a layer"
-        clean, y = normalized(clean), clean.pred if y is None else y
-        weights = torch.zeros(len(clean.units.layers), clean.n_classes, len(clean.units))
-        for of_layer, s in zip(weights, clean.units.slices.values()):
-            of_layer[:, s] = mu_lasso(clean.r[:, s], y, mu, clean.n_classes, empty_ok=True, tol=1e-3).W.float()
-        return cls(weights)
 
     def margins(self, responses: Responses) -> Tensor: # (N, L)
         "Lead of the predicted class over the best other, in each layer"
         responses = normalized(responses)
         return torch.stack([margin_features(responses, W)[:, -1] for W in self.weights], 1)
 
-    def first_agreeing(self, responses: Responses) -> Tensor: # (N,) float, from 0 to L: none agrees
-        "The first layer that names the predicted class"
-        agrees = self.margins(responses) > 0
-        return torch.where(agrees.any(1), agrees.int().argmax(1), agrees.shape[1]).float()
-
     def __call__(self, responses: Responses) -> Tensor: # (N,)
         "How far the predicted class is behind where it leads least"
         return -self.margins(responses).amin(1)
+
+@patch(cls_method=True)
+def fit(cls: LayerEvidence,
+    clean: Responses, # to clean images
+    y = None, # (N,) true classes; the network's own without it
+    mu: float = 10., # bound on the L1 norm of each class's weights
+) -> LayerEvidence:
+    "One mu-Lasso a layer"
+    clean, y = normalized(clean), clean.pred if y is None else y
+    weights = torch.zeros(len(clean.units.layers), clean.n_classes, len(clean.units))
+    for of_layer, s in zip(weights, clean.units.slices.values()):
+        of_layer[:, s] = mu_lasso(clean.r[:, s], y, mu, clean.n_classes, empty_ok=True, tol=1e-3).W.float()
+    return cls(weights)
+
+# %% ../nbs/05c_signals.ipynb #00bcb06e
+@patch
+def first_agreeing(self: LayerEvidence, responses: Responses) -> Tensor: # (N,) float, from 0 to L: none agrees
+    "The first layer that names the predicted class"
+    agrees = self.margins(responses) > 0
+    return torch.where(agrees.any(1), agrees.int().argmax(1), agrees.shape[1]).float()
 
 # %% ../nbs/05c_signals.ipynb #36f18705
 def logit_margin(
@@ -255,7 +270,7 @@ def logit_margin(
     top = responses.logits.topk(2, dim=1).values
     return top[:, 1] - top[:, 0]
 
-# %% ../nbs/05c_signals.ipynb #d7a7f556
+# %% ../nbs/05c_signals.ipynb #e04c8a9d
 def _placed(values, columns, m): # (N, d) → (N, m), zero elsewhere
     if columns is None: return values.float()
     whole = torch.zeros(len(values), m)
@@ -273,6 +288,7 @@ def _of_neighbours(signal, points, classes): # (N, d) shares of the mean squared
         shares[rows] = (delta.square() if back is None else (delta @ back)*(delta @ signal.turn.T)).mean(1)
     return shares
 
+# %% ../nbs/05c_signals.ipynb #390d5571
 def unit_shares(
     signal, # a `NeighbourRatio`, a `LayerPrediction` or a `ClassDistance`
     responses: Responses, # to N images
@@ -280,14 +296,17 @@ def unit_shares(
     "What each unit adds to a signal"
     m = len(responses.units)
     if not isinstance(signal, NeighbourRatio):
-        e = signal.errors(responses)
         columns = signal.target if isinstance(signal, LayerPrediction) else signal.columns
-        return _placed((e @ signal.inverse)*e, columns, m)
+        return _placed(_terms(signal.errors(responses), signal.inverse), columns, m)
     points, d, pred = signal.points(responses), signal.class_distances(responses), responses.pred
     other = d.scatter(1, pred[:, None], torch.inf).argmin(1)
     return _placed(_of_neighbours(signal, points, pred) - _of_neighbours(signal, points, other), signal.columns, m)
 
-# %% ../nbs/05c_signals.ipynb #bc593961
+# %% ../nbs/05c_signals.ipynb #510bcb6f
+def _p_values(null, scores): # (n, S), (N, S) → (N, S)
+    below = torch.searchsorted(null.T.contiguous().sort(1).values, scores.double().T.contiguous())
+    return (len(null) - below.T + 1).double()/(len(null) + 1)
+
 @dataclass(frozen=True, repr=False, eq=False)
 class NullScores:
     "Scores of images that are no attack: what makes p-values of others"
@@ -305,10 +324,6 @@ class NullScores:
             own, rows = self.pred == c, pred == c
             if own.sum() >= self.least: p[rows] = _p_values(self.scores[own], scores[rows])
         return p
-
-def _p_values(null, scores): # (n, S), (N, S) → (N, S)
-    below = torch.searchsorted(null.T.contiguous().sort(1).values, scores.double().T.contiguous())
-    return (len(null) - below.T + 1).double()/(len(null) + 1)
 
 # %% ../nbs/05c_signals.ipynb #623004ed
 def fisher(p: Tensor) -> Tensor: # (N, S) → (N,)
