@@ -12,9 +12,10 @@ demo: .venv/.installed
 test: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing # two notebooks at a time, one thread each
 
-# the whole way through ten networks of torchvision; three of them are in `make test`
-test-models: .venv/.dev
-	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --path nbs/studies/networks.ipynb --flags models --timing
+# the whole way through ten networks of torchvision; three of them are in `make test`. Then runs by several processes:
+# a worker that is killed, a Dask cluster
+test-models: .venv/.dask
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --file_re '^(networks|08_experiments|09d_paper_commands)[.]' --flags models --n_workers 2 --timing
 
 # run every notebook from top to bottom and keep its outputs; with RELNEURON_DATA the cells on MNIST and CIFAR-10 too.
 # .ci/long takes tcmalloc where it is installed: use it for your own long runs too (.ci/long .venv/bin/relneuron ...)
@@ -56,6 +57,10 @@ docs: .venv/.docs
 
 .venv/.dev: .venv/.installed
 	$(BIN)/pip install -q $(PIP_FLAGS) -e '.[dev]'
+	touch $@
+
+.venv/.dask: .venv/.dev
+	$(BIN)/pip install -q $(PIP_FLAGS) -e '.[dev,dask]'
 	touch $@
 
 .venv/.docs: .venv/.dev

@@ -63,7 +63,7 @@ class OneOf:
         if text in self.names: return text
         raise argparse.ArgumentTypeError(f'expected one of {", ".join(self.names)}, got {text!r}')
 
-# %% ../nbs/09_arguments.ipynb #79dde94b
+# %% ../nbs/09_arguments.ipynb #e8b8fea6
 def _added(docment, default, reader, helping) -> str: # the help of one option
     "The comment, with the names there are and the default, unless it speaks of it itself"
     text = ' '.join((docment or '').split())
@@ -72,6 +72,7 @@ def _added(docment, default, reader, helping) -> str: # the help of one option
     shown = ','.join(map(str, default)) if isinstance(default, tuple) else default
     return f'{text} (default: {shown})'.replace('%', '%%')
 
+# %% ../nbs/09_arguments.ipynb #838aab07
 def _add(p, name, docment, default, reader, helping):
     "One parameter as an argument of the parser"
     text = _added(docment, None if default is Parameter.empty else default, reader, helping)

@@ -65,9 +65,9 @@ def overview() -> str:
                       'exit status: 0 done, 1 failure, 2 wrong arguments or input,',
                       '             3 flagged (detect --fail-on-adversarial), 130 stopped'])
 
-# %% ../nbs/09_cli.ipynb #2816edfd
-_AT_FAULT = (ValueError, TypeError, ImportError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError,
-             PermissionError)
+# %% ../nbs/09_cli.ipynb #0611e2b8
+_AT_FAULT = (ValueError, TypeError, ImportError, FileNotFoundError, FileExistsError, NotADirectoryError,
+             IsADirectoryError, PermissionError)
 
 def status_of(
     e: BaseException, # what a command raised
@@ -85,12 +85,20 @@ def status_of(
     if isinstance(e, _AT_FAULT): note(f'relneuron: {line}')
     elif _is_memory(e): note(f'relneuron: out of memory ({line}): try a smaller --batch-size')
     elif isinstance(e, OSError): note(f'relneuron: {line}')
+    elif _is_broken(e): note(f'relneuron: {_BROKEN}')
     else: traceback.print_exception(e)
     return 2 if isinstance(e, _AT_FAULT) else 1
+
+_BROKEN = ('a worker was killed, perhaps for want of memory; what is finished is kept, '
+           'the same command goes on from there')
 
 def _is_memory(e): # torch is not imported for this: it is there where its memory ran out
     core = sys.modules.get('relneuron.core')
     return isinstance(e, MemoryError) or bool(core and core.is_memory_error(e))
+
+def _is_broken(e): # likewise
+    futures = sys.modules.get('concurrent.futures')
+    return bool(futures) and isinstance(e, futures.BrokenExecutor)
 
 # %% ../nbs/09_cli.ipynb #32b03296
 def _in_order(argv) -> list: # the command first: `relneuron --device cpu demo` is allowed

@@ -7,7 +7,7 @@ __all__ = ['EXPERIMENTS', 'Experiment', 'cell', 'parts', 'mus_used', 'experiment
            'clean_responses', 'attacked_responses', 'selections', 'forest_scores', 'Run', 'environment', 'flatten',
            'unflatten', 'Record', 'records_in', 'write_index', 'read_record', 'record_fields', 'run_experiment']
 
-# %% ../nbs/08_experiments.ipynb #4b295800
+# %% ../nbs/08_experiments.ipynb #490fa68b
 import json
 import os
 import platform
@@ -34,8 +34,10 @@ from .judging import detection_metrics
 from .lasso import TOL, mu_lasso
 from .models import accuracy, load_model
 from .observations import Responses, find_units, observe
+from .parallel import Workers
 from .presets import FAMILIES, PRESETS, make_attack
 from .selection import RelevantUnits, relevant_units, unit_set, with_fallback
+from .workers import Team
 
 # %% ../nbs/08_experiments.ipynb #d830bc33
 _CELLS = ('cells', 'attack', 'unit_set', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used')
@@ -64,6 +66,7 @@ class Experiment:
     n_test: int = None # test images, the first ones, all without it; or a dict: attack → number
     trees: int = 1000 # of the forest
     rectify: bool = None # see `find_units`
+    layers: tuple = None # names or patterns of those whose units count, ('*',) for all; see `find_units`
     seed: int = 0 # of the forest, of random sets and of random attacks
 
     def __post_init__(self):
@@ -109,6 +112,7 @@ _THREE, _SETS = ('fgsm', 'jsma', 'cw'), ('shared', 'clean', 'nonshared')
 _BESIDE = (('shared', 5., True), ('shared', 5., False), ('shared', 3., True), ('shared', 3., False),
            ('random', 10., True), ('random', 3., True), ('all', 10., True))
 _COMPARED = ('compared', 'detector', 'attack', 'found', 'lowest', 'highest', 'false_positives', 'auroc')
+_GAP = ('gap', 'attack', 'source', 'n', 'units_used', 'balanced_accuracy', 'auroc')
 _CHANGES = ('changes', 'attack', 'view', 'measure', 'unit_set', 'distance', 'random')
 _FAMILIES = ('summary', 'detector', 'shown', *FAMILIES, 'worst', 'clean', 'changed')
 _EVERY = sum(FAMILIES.values(), ())
@@ -127,6 +131,8 @@ EXPERIMENTS = {
     # Tables 3 and 4; the detectors learned from the attacks of exp1
     'exp2': Experiment('exp2', 'relneuron.comparison_study:comparison_study', _COMPARED, attacks=_THREE, mus=(10., 20.),
                        preset='paper_exp2', train_preset='paper_exp1', clean_per_class=1000, n_test=150),
+    # more images to learn from, or other ones? not in the paper
+    'gap': Experiment('gap', 'relneuron.gap_study:gap_study', _GAP, attacks=_THREE),
     # Figures 6 and 7; 500 pairs of every attack are looked at
     'exp3': Experiment('exp3', 'relneuron.map_study:map_study', _CHANGES, attacks=_THREE, n_test=520),
     # attacks that a detector was not shown; not in the paper
@@ -182,22 +188,27 @@ def in_turn(
     if draw is not None: keep = torch.rand(n, generator=torch.Generator().manual_seed(draw[0])) < draw[1]
     return join([s[keep[s.index] & (s.index % len(several) == k)] for k, s in enumerate(several)])
 
-# %% ../nbs/08_experiments.ipynb #320c3514
-@stage(Adversarials, ignore=('batch_size', 'shards', 'show'))
-def attacked_images(model, data, preset, seed, batch_size, shards, show):
-    "What an attack leaves of a set of images"
+# %% ../nbs/08_experiments.ipynb #e05f4b5b
+@stage(Adversarials, ignore=('batch_size', 'shards', 'show', 'team'))
+def attacked_images(model, data, preset, seed, batch_size, shards, show, team=None):
+    "What an attack leaves of a set of images; a `Team` shares the batches out"
     attack, arguments = preset.make()
-    return run_attack(model, data, attack, **arguments, seed=seed, batch_size=batch_size, shards=shards, show=show)
+    how = dict(arguments, seed=seed, batch_size=batch_size, shards=shards, show=show)
+    return run_attack(model, data, attack, **how) if team is None else team.attack(data, attack, **how)
 
-@stage(Responses, ignore=('show',))
-def clean_responses(model, data, units, show):
+def _observe(model, x, units, shards, team, **how):
+    if team is None: return observe(model, x, units, **how)
+    return team.observe(x, units, shards=shards, **how)
+
+@stage(Responses, ignore=('show', 'shards', 'team'))
+def clean_responses(model, data, units, show, shards=None, team=None):
     "Responses to the clean images"
-    return observe(model, data.x, units, show=show)
+    return _observe(model, data.x, units, shards, team, show=show)
 
-@stage(Responses, ignore=('show',))
-def attacked_responses(model, attacked, units, show):
+@stage(Responses, ignore=('show', 'shards', 'team'))
+def attacked_responses(model, attacked, units, show, shards=None, team=None):
     "Responses to the attacked images; `index` says which they were"
-    return observe(model, attacked.x_adv, units, index=attacked.index, show=show)
+    return _observe(model, attacked.x_adv, units, shards, team, index=attacked.index, show=show)
 
 # %% ../nbs/08_experiments.ipynb #f0deb945
 @stage('tensors')
@@ -219,7 +230,7 @@ def forest_scores(clean, several, n, draw, y, mask, with_label, classifier, test
     scores = {k: torch.from_numpy(det.score_responses(r)).float() for k, r in tested.items()}
     return dict(scores, seconds=torch.tensor(time.perf_counter() - begin))
 
-# %% ../nbs/08_experiments.ipynb #287b8845
+# %% ../nbs/08_experiments.ipynb #e72132f2
 class Run:
     "The stages of one experiment, each made once and kept in `cache`"
     def __init__(self,
@@ -228,6 +239,7 @@ class Run:
         device = 'cpu', # where the network runs
         show: bool = None, # progress bars
         batch_size: int = None, # images attacked together; 200 on a CPU and 1,000 on a GPU without it
+        workers: Workers = None, # who share attacks, responses and forests; this process does it all without them
     ):
         self.exp, self.stages, self.show = exp, Stages(cache), show
         self.model = load_model(exp.model, device)
@@ -236,37 +248,51 @@ class Run:
         for a, preset in product(exp.attacks, of_split.values()): make_attack(a, preset) # refuses unknown names
         self.presets = {s: PRESETS[preset] for s, preset in of_split.items()}
         self.whole = {s: load_data(exp.data, s) for s in ('train', 'test')}
-        self.units = find_units(self.model, self.whole['train'].x, rectify=exp.rectify)
+        self.units = find_units(self.model, self.whole['train'].x, exp.layers, exp.rectify)
         self.network, self._images = Given(self.model), {}
-
-    def images(self, split: str, attack: str) -> Given: # of an `ImageSet`
-        "The images that an attack, or several joined by '+', is run on"
-        n_per_class, n_test = self.exp.size(attack)
-        n = n_per_class if split == 'train' else n_test
-        if (split, n) not in self._images:
-            whole = self.whole[split]
-            self._images[split, n] = Given(whole.first(n) if split == 'train' else whole if n is None else whole[:n])
-        return self._images[split, n]
-
-    def labels(self, split: str, attack: str) -> Tensor: return self.images(split, attack).value.y # (N,) true classes
-
-    def adversarials(self, split: str, attack: str, among: str = None):
-        "Stage: what `attack` leaves of its images, or of those it has in common with others (`among`)"
-        images, preset = self.images(split, among or attack), self.presets[split][attack]
-        how = dict(batch_size=self.batch_size, shards=self.shards, show=self.show)
-        return self.stages(attacked_images, self.network, images, preset, self.exp.seed, **how)
-
-    def clean(self, split: str, attack: str):
-        "Stage: responses to the clean images of an attack"
-        return self.stages(clean_responses, self.network, self.images(split, attack), self.units, self.show)
-
-    def attacked(self, split: str, attack: str, among: str = None):
-        "Stage: responses to the images that an attack left"
-        attacked = self.adversarials(split, attack, among)
-        return self.stages(attacked_responses, self.network, attacked, self.units, self.show)
+        self.team = None if workers is None else Team(workers, exp.model, str(device))
 
     @property
     def shards(self): return self.stages.folder/'shards' # folder of finished batches
+
+    def make(self, stages: list):
+        "Have the workers make those stages that are not there, if there are any; else each is made when it is asked for"
+        if self.team is not None: self.team.make(stages, self.shards, self.show)
+
+# %% ../nbs/08_experiments.ipynb #4f85594a
+@patch
+def images(self: Run, split: str, attack: str) -> Given: # of an `ImageSet`
+    "The images that an attack, or several joined by '+', is run on"
+    n_per_class, n_test = self.exp.size(attack)
+    n = n_per_class if split == 'train' else n_test
+    if (split, n) not in self._images:
+        whole = self.whole[split]
+        self._images[split, n] = Given(whole.first(n) if split == 'train' else whole if n is None else whole[:n])
+    return self._images[split, n]
+
+@patch
+def labels(self: Run, split: str, attack: str) -> Tensor: # (N,) true classes
+    "Of these images"
+    return self.images(split, attack).value.y
+
+@patch
+def adversarials(self: Run, split: str, attack: str, among: str = None):
+    "Stage: what `attack` leaves of its images, or of those it has in common with others (`among`)"
+    images, preset = self.images(split, among or attack), self.presets[split][attack]
+    how = dict(batch_size=self.batch_size, shards=self.shards, show=self.show, team=self.team)
+    return self.stages(attacked_images, self.network, images, preset, self.exp.seed, **how)
+
+@patch
+def clean(self: Run, split: str, attack: str):
+    "Stage: responses to the clean images of an attack"
+    how = dict(show=self.show, shards=self.shards, team=self.team)
+    return self.stages(clean_responses, self.network, self.images(split, attack), self.units, **how)
+
+@patch
+def attacked(self: Run, split: str, attack: str, among: str = None):
+    "Stage: responses to the images that an attack left"
+    attacked, how = self.adversarials(split, attack, among), dict(show=self.show, shards=self.shards, team=self.team)
+    return self.stages(attacked_responses, self.network, attacked, self.units, **how)
 
 # %% ../nbs/08_experiments.ipynb #abaa5734
 @patch
@@ -411,7 +437,8 @@ def unflatten(flat: dict) -> dict:
 
 # %% ../nbs/08_experiments.ipynb #80b185da
 _ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
-_LATER = {'train_preset': None, 'clean_per_class': None, 'tested_only': ()} # older records lack these, and meant that
+_LATER = { # older records lack these, and meant that
+    'train_preset': None, 'clean_per_class': None, 'tested_only': (), 'layers': None}
 
 def _tuples(v): return tuple(map(_tuples, v)) if isinstance(v, list) else v # JSON has lists only
 
@@ -531,12 +558,7 @@ def read_record(
         raise ValueError(f'wanted: {len(fitting)} records fit, say more to choose one: {", ".join(fitting)}')
     return Record.load(Path(folder)/fitting[0])
 
-# %% ../nbs/08_experiments.ipynb #708d8794
-def _summary(adv: Adversarials) -> dict:
-    "What an attack did"
-    sizes = {p: adv.norms(p).median().item() for p in ('linf', 'l2', 'l0')}
-    return dict(attacked=adv.n_correct, flipped=len(adv), success=adv.success_rate, **sizes, params=adv.params)
-
+# %% ../nbs/08_experiments.ipynb #60118853
 def record_fields(run: Run, device) -> dict: # fields of a record
     "What was run, on what, and where"
     attacked = {s: [a for a in run.exp.attacks if s in run.exp.splits(a)] for s in run.whole}
@@ -549,16 +571,23 @@ def record_fields(run: Run, device) -> dict: # fields of a record
         model=getattr(run.model, 'config', {}), test_accuracy=accuracy(run.model, sets['test']),
         units=dict(zip(run.units.layers, run.units.sizes)), rectified=list(run.units.rectified))
 
+# %% ../nbs/08_experiments.ipynb #d1ac22f6
+def _summary(adv: Adversarials) -> dict:
+    "What an attack did"
+    sizes = {p: adv.norms(p).median().item() for p in ('linf', 'l2', 'l0')}
+    return dict(attacked=adv.n_correct, flipped=len(adv), success=adv.success_rate, **sizes, params=adv.params)
+
 def run_experiment(
     exp: Experiment, # from `experiment`, or your own
     out = 'runs', # folder for the record; finished stages are kept in its sub-folder `cache`
     device = 'cpu', # where the network runs
     show: bool = None, # progress bars
     batch_size: int = None, # images attacked together; 200 on a CPU and 1,000 on a GPU without it
+    workers: Workers = None, # who share the work; the record is the same
 ) -> Record: # also written to `out`
     "Run an experiment, or what of it is not yet done, and write its record"
     begin, study = time.perf_counter(), resolve_name(exp.study)
-    run = Run(exp, Path(out)/'cache', device, show, batch_size)
+    run = Run(exp, Path(out)/'cache', device, show, batch_size, workers)
     attacks = {f'{a} {s}': _summary(run.adversarials(s, a).value) for a in exp.attacks for s in exp.splits(a)}
     results, pictures = study(run)
     seconds = round(time.perf_counter() - begin, 2)

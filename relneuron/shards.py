@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .core import atomic_write, fingerprint, image_hashes, plain
 
-# %% ../nbs/01b_shards.ipynb #3f48180b
+# %% ../nbs/01b_shards.ipynb #f0a0de0c
 class KeyedTensors:
     "Rows of tensors in a folder of files, each found by its key; several processes may use one folder at once"
     def __init__(self,
@@ -42,12 +42,18 @@ class KeyedTensors:
         self.scan()
         return torch.tensor([tuple(k) in self.places for k in keys.tolist()], dtype=torch.bool)
 
+    def path(self,
+        keys: Tensor, # (n, k) int64
+    ) -> Path:
+        "The file in which `put` writes just these rows, whether it is there or not"
+        return self.folder/f'{self.prefix}{fingerprint(keys)}.safetensors'
+
     def put(self,
         keys: Tensor, # (n, k) int64
         **tensors: Tensor, # each with n rows
     ) -> Path: # the file
         "Write the rows as one file, named after its keys"
-        path = self.folder/f'{self.prefix}{fingerprint(keys)}.safetensors'
+        path = self.path(keys)
         tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         atomic_write(path, lambda p: save_file(dict(tensors, key=keys.contiguous()), p))
         return path

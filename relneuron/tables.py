@@ -285,8 +285,8 @@ def other_figures(
 
 # %% ../nbs/08c_tables.ipynb #a8f1a067
 def paper_units(record: Record) -> int:
-    "The number of units as the paper counts: with the network's outputs"
-    return sum(record.units.values()) + len(record.class_names)
+    "The number of units as the paper counts: with the network's outputs, which a run may count too (`layers`)"
+    return sum(record.units.values()) + (0 if record.experiment.layers else len(record.class_names))
 
 def units_told(
     cell: dict, # of a record
