@@ -123,17 +123,17 @@ def rounded_table(record) -> 'pd.DataFrame': # a row for each attack, shares
              'found in 256 shades': r['found']/max(r['survived'], 1)} for r in record.rounded]
     return pd.DataFrame(rows).set_index('attack')
 
-# %% ../nbs/08ba_gap_study.ipynb #44080dad
+# %% ../nbs/08ba_gap_study.ipynb #00ba149a
 def show_gap(record, figure: str = 'balanced_accuracy'): # the matplotlib figure
     "The learning curve of each source, an attack a panel"
     import seaborn as sns
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
     table = gap_table(record).reset_index()
     grid = sns.relplot(table, x='n', y=figure, hue='source', style='source', col='attack', kind='line', markers=True,
                        dashes=False, palette='colorblind', height=3.2, aspect=1.2)
     grid.set(xscale='log', xlabel='images to learn from, and as many attacked', ylabel=figure.replace('_', ' '))
     for ax in grid.axes.flat:
-        ax.set_xticks(sorted(set(table.n)))
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.xaxis.set_minor_formatter(NullFormatter())
     return grid.figure

@@ -162,6 +162,7 @@ class Setup:
     preset: OneOf('relneuron.presets:PRESETS') = None # parameters of the attacks (default: the scale's)
     train_preset: OneOf('relneuron.presets:PRESETS') = None # for training images (default: the experiment's or preset)
     rectify: yes_or_no = None # yes or no: max(0, output) in every layer or in none (default: where a ReLU follows)
+    layers: words = None # whose units count: names or patterns, '*' for all (default: all but that of the logits)
 
 def run(
     name: OneOf('relneuron.experiments:EXPERIMENTS'), # the experiment

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['FORMATS', 'SIGNED', 'KEYS', 'RANKING', 'FIGURES', 'where', 'listed', 'rows', 'by_attack', 'rate', 'as_words', 'told',
-           'as_text', 'show', 'pivot', 'command', 'forests_told', 'circumstances', 'attacks_table', 'attack_parameters',
-           'by_cell', 'laid_out', 'side_by_side', 'accuracy_of_rates', 'differences', 'how_far', 'other_figures',
-           'paper_units', 'units_told', 'units_table', 'by_fewest_units', 'seeds_table', 'paired_table', 'beside_table',
-           'confidence_table', 'transfer_table', 'transfer_loss', 'own_validation', 'own_choice', 'own_test',
-           'rectified_table', 'control_table', 'training_table']
+           'as_text', 'show', 'pivot', 'command', 'paper_units', 'forests_told', 'circumstances', 'attacks_table',
+           'attack_parameters', 'by_cell', 'laid_out', 'side_by_side', 'accuracy_of_rates', 'differences', 'how_far',
+           'other_figures', 'units_told', 'units_table', 'by_fewest_units', 'seeds_table', 'paired_table',
+           'beside_table', 'confidence_table', 'transfer_table', 'transfer_loss', 'own_validation', 'own_choice',
+           'own_test', 'rectified_table', 'control_table', 'training_table']
 
-# %% ../nbs/08c_tables.ipynb #38002a78
+# %% ../nbs/08c_tables.ipynb #297cc545
 from dataclasses import fields
+from shlex import quote
 
 import numpy as np
 
@@ -130,14 +131,14 @@ def pivot(
 
 # %% ../nbs/08c_tables.ipynb #b7c16568
 _OPTIONS = {'attacks': '--attacks', 'preset': '--preset', 'n_per_class': '--n-per-class', 'n_test': '--n-test',
-            'seeds': '--repeats', 'rectify': '--rectify'}
+            'seeds': '--repeats', 'rectify': '--rectify', 'layers': '--layers'}
 
 def _option(setting: str, value) -> str:
     "A setting as the command line takes it"
     if setting == 'seeds': return str(len(value))
     if isinstance(value, dict): return ','.join(f'{k}={v}' for k, v in value.items())
     if isinstance(value, bool): return 'yes' if value else 'no'
-    return ','.join(value) if isinstance(value, tuple) else str(value)
+    return quote(','.join(value) if isinstance(value, tuple) else str(value))
 
 def command(
     exp: Experiment, # of a record
@@ -151,10 +152,16 @@ def command(
     for setting, option in _OPTIONS.items():
         value = getattr(exp, setting)
         if value != getattr(usual[scale], setting): line += [option, _option(setting, value)]
-    said = (*_OPTIONS, 'name', 'data', 'model', 'study', 'table')
+    said = (*_OPTIONS, 'name', 'data', 'model', 'table')
     others = {f.name: getattr(exp, f.name) for f in fields(exp) if f.name not in said}
     changed = [f'{k}={v!r}' for k, v in others.items() if v != getattr(usual[scale], k)]
     return ' '.join(line + ([f'(from Python, with {", ".join(changed)})'] if changed else []))
+
+# %% ../nbs/08c_tables.ipynb #68cf77d3
+def paper_units(record: Record) -> int:
+    "The number of units as the paper counts: with the network's outputs, which a run of all layers counts itself"
+    counted = '*' in (record.experiment.layers or ())
+    return sum(record.units.values()) + (0 if counted else len(record.class_names))
 
 # %% ../nbs/08c_tables.ipynb #21834889
 def forests_told(record: Record) -> str:
@@ -169,7 +176,7 @@ def _header(record) -> dict:
     versions = ', '.join(f'{k} {ran[k]}' for k in ('torch', 'scikit-learn', 'foolbox'))
     head = {'images to learn from': record.sets['train'], 'images to test on': record.sets['test'],
             'network': f'{e.model}, accuracy {record.test_accuracy:.4f} on these test images',
-            'units': f'{n:,} in {len(record.units)} layers, {n + len(record.class_names):,} with the outputs',
+            'units': f'{n:,} in {len(record.units)} layers, {paper_units(record):,} with the outputs',
             'forests': f'{e.trees:,} trees, seed {e.seed}'}
     if 'cells' in record.results: head['time'] = forests_told(record)
     where = f'{ran["device"]}, {ran["cores"]} cores; {versions}'
@@ -283,11 +290,7 @@ def other_figures(
     cells = where(rows(records, 'cells'), unit_set=unit_set, with_label=with_label)
     return pd.DataFrame(cells).set_index(['attack', 'mu'])[list(FIGURES)]
 
-# %% ../nbs/08c_tables.ipynb #a8f1a067
-def paper_units(record: Record) -> int:
-    "The number of units as the paper counts: with the network's outputs, which a run may count too (`layers`)"
-    return sum(record.units.values()) + (0 if record.experiment.layers else len(record.class_names))
-
+# %% ../nbs/08c_tables.ipynb #d9b4efe7
 def units_told(
     cell: dict, # of a record
     n: int, # units of the network
