@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['block_keys', 'block_shelf', 'observe_in_blocks', 'Observing', 'observe_block', 'observe_in_parallel']
 
-# %% ../nbs/03c_parallel_responses.ipynb #bd5418b9
+# %% ../nbs/03c_parallel_responses.ipynb #3d1a7f70
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .checks import check_images, progress, whole
 from .core import fingerprint, image_hashes, plain
 from .observations import Responses, Units, find_units, observing
-from .parallel import absolute, all_done, keep_tensors, limited, network_at, opened_network
+from .parallel import Task, absolute, all_done, keep_tensors, limited, network_at
 from .shards import KeyedTensors
 
 # %% ../nbs/03c_parallel_responses.ipynb #21226fa8
@@ -62,18 +62,13 @@ def observe_in_blocks(
 
 def _keep(shelf, keys, seen): return shelf.put(keys, r=seen.r, logits=seen.logits)
 
-# %% ../nbs/03c_parallel_responses.ipynb #972b1574
-@dataclass(frozen=True)
-class Observing:
-    "A pass over images, as it travels to the workers: names, paths and plain values"
-    network: object # see `network_at`
-    network_key: str # fingerprint of its weights, to be sure of it
-    images: str # file of the images, see `keep_tensors`
+# %% ../nbs/03c_parallel_responses.ipynb #88649a94
+@dataclass(frozen=True, kw_only=True)
+class Observing(Task):
+    "A pass over images"
     units: Units
     shelf: str # folder of the blocks
     normalize: bool = True # see `observe`
-    device: str = 'cpu' # where the network runs
-    threads: int = 1 # of a worker on a CPU
 
 def observe_block(
     job: Observing, # what is looked at, and how
@@ -84,11 +79,11 @@ def observe_block(
     with safe_open(job.images, 'pt') as f: x = f.get_slice('x')[start:stop]
     shelf, keys = KeyedTensors(job.shelf), block_keys(x)
     if shelf.path(keys).exists(): return len(x)
-    model = opened_network(job.network, job.network_key, job.device)
-    with limited(job.threads), observing(model, job.units, normalize=job.normalize) as run: _keep(shelf, keys, run(x))
+    with limited(job.threads), observing(job.opened(), job.units, normalize=job.normalize) as run:
+        _keep(shelf, keys, run(x))
     return len(x)
 
-# %% ../nbs/03c_parallel_responses.ipynb #821b7208
+# %% ../nbs/03c_parallel_responses.ipynb #a4308238
 def observe_in_parallel(
     executor: Executor, # its workers see the same files
     network, # see `network_at`
@@ -109,8 +104,9 @@ def observe_in_parallel(
     shelf = block_shelf(Path(shards).absolute(), model, units, normalize)
     left = [k for k, part in enumerate(parts) if not shelf.path(block_keys(part)).exists()]
     if left:
-        job = Observing(absolute(network), fingerprint(plain(model)), str(keep_tensors(shards, x=x)), units,
-                        str(shelf.folder), normalize, str(device), threads)
+        job = Observing(network=absolute(network), network_key=fingerprint(plain(model)),
+                        images=str(keep_tensors(shards, x=x)), units=units, shelf=str(shelf.folder),
+                        normalize=normalize, device=str(device), threads=threads)
         ends = [(k*batch_size, min((k + 1)*batch_size, len(x))) for k in left]
         all_done([executor.submit(observe_block, job, *end) for end in ends], 'blocks', show)
     return observe_in_blocks(model, x, units, batch_size, normalize, index, show=False, shards=shards) # all is there
