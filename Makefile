@@ -12,14 +12,15 @@ demo: .venv/.installed
 test: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing # two notebooks at a time, one thread each
 
-# the whole way through ten networks of torchvision; three of them are in `make test`. Then runs by several processes:
-# a worker that is killed, a Dask cluster
+# the whole way through ten networks of torchvision (three of them are in `make test`); runs shared by processes,
+# one of which is killed, and by a Dask cluster
 test-models: .venv/.dask
-	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --file_re '^(networks|08_experiments|09d_paper_commands)[.]' --flags models --n_workers 2 --timing
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --file_re '^(networks|workers)[.]' --flags models --n_workers 2 --timing
 
-# run every notebook from top to bottom and keep its outputs; with RELNEURON_DATA the cells on MNIST and CIFAR-10 too.
+# export, run every notebook from top to bottom and keep its outputs; with RELNEURON_DATA the cells on MNIST and CIFAR-10 too.
 # .ci/long takes tcmalloc where it is installed: use it for your own long runs too (.ci/long .venv/bin/relneuron ...)
 notebooks: .venv/.dev
+	$(BIN)/nbdev_export
 	.ci/long $(BIN)/python .ci/execute.py --flags "$(if $(RELNEURON_DATA),slow)"
 	$(BIN)/nbdev_export
 	$(BIN)/python .ci/readme.py
@@ -31,15 +32,15 @@ bench: .venv/.dev
 	$(BIN)/python .ci/execute.py --flags "slow bench" \
 	  --path "$$(grep -rlE --include='*.ipynb' '"#\| bench' nbs | sort | xargs)"
 
-# faults that only a reader sees, each named with its cell; then: notebooks clean, modules exported, README in step
+# faults that only a reader sees, each named with its cell; then: notebooks clean, modules exported, README in step;
+# what is not committed yet does no harm
 check: .venv/.dev
 	$(BIN)/python .ci/check.py --self-test
 	$(BIN)/python .ci/check.py
-	$(BIN)/nbdev_clean
-	$(BIN)/nbdev_export
+	@state() { git status --porcelain nbs relneuron; git diff nbs relneuron | cksum; }; before=$$(state); \
+	$(BIN)/nbdev_clean && $(BIN)/nbdev_export || exit 1; after=$$(state); test "$$before" = "$$after" || \
+	{ echo "Notebooks were not clean, or modules not exported; they are now: see git diff"; git diff --stat; exit 1; }
 	$(BIN)/python .ci/readme.py --check
-	@changed=$$(git status --porcelain nbs relneuron README.md); \
-	test -z "$$changed" || { echo "$$changed"; git diff --stat; exit 1; }
 
 # the notebooks with the outputs they have, and the API of every module, as a site that needs no network: _docs/index.html
 docs: .venv/.docs

@@ -86,19 +86,21 @@ def demo(
       relneuron demo --out demo.png"""
     from relneuron.data import load_data
     from relneuron.models import accuracy, pretrained
+    from relneuron.parallel import limited
     from relneuron.presets import make_attack
     _check_picture(out)
     for name in attacks: make_attack(name, 'small') # refuses names that are unknown
     begin, model, rows, shown = time.perf_counter(), pretrained('lenet-digits', where.get()), [], {}
     train, test = load_data('digits').first(n_per_class), load_data('digits', 'test')
     note(f'{test}; LeNet, accuracy {accuracy(model, test):.3f}, on {where.get()}')
-    for name in attacks:
-        row, attacked, det = _demo_attack(model, name, train, test, n_test, trees)
-        few = attacked[3:6] # of three classes
-        rows.append(row)
-        shown[name] = few, det.score_samples(few.x), det.score_samples(few.x_adv)
-        note(f'  {name}: {time.perf_counter() - begin:.0f} s')
-    control = _demo_control(det, train, test)
+    with limited(1): # images so small gain nothing by several threads, which wait for each other on a busy machine
+        for name in attacks:
+            row, attacked, det = _demo_attack(model, name, train, test, n_test, trees)
+            few = attacked[3:6] # of three classes
+            rows.append(row)
+            shown[name] = few, det.score_samples(few.x), det.score_samples(few.x_adv)
+            note(f'  {name}: {time.perf_counter() - begin:.0f} s')
+        control = _demo_control(det, train, test)
     print(f'{text_table(rows)}\n{control}')
     _demo_picture(shown, test.class_names, out)
     print(f'{out}: clean, attacked and their difference, with the score of each')

@@ -131,7 +131,8 @@ def pivot(
 
 # %% ../nbs/08c_tables.ipynb #b7c16568
 _OPTIONS = {'attacks': '--attacks', 'preset': '--preset', 'n_per_class': '--n-per-class', 'n_test': '--n-test',
-            'seeds': '--repeats', 'rectify': '--rectify', 'layers': '--layers'}
+            'clean_per_class': '--clean-per-class', 'train_preset': '--train-preset', 'seeds': '--repeats',
+            'rectify': '--rectify', 'layers': '--layers'}
 
 def _option(setting: str, value) -> str:
     "A setting as the command line takes it"
@@ -143,19 +144,20 @@ def _option(setting: str, value) -> str:
 def command(
     exp: Experiment, # of a record
 ) -> str:
-    "The line that repeats it"
+    "The line that repeats it: for a shell where it has an option for each setting, else for Python"
     if exp.name not in EXPERIMENTS: return f'run_experiment({exp!r})'
     usual = {s: experiment(exp.name, exp.data, s, exp.model) for s in ('small', 'paper')}
     scale = 'small' if exp.trees == usual['small'].trees else 'paper'
+    settings = {f.name: getattr(exp, f.name) for f in fields(exp) if f.name not in ('name', 'data', 'model', 'table')}
+    changed = {k: v for k, v in settings.items() if v != getattr(usual[scale], k)}
+    if set(changed) - set(_OPTIONS):
+        told = [*map(repr, (exp.name, exp.data, scale, exp.model)), *(f'{k}={v!r}' for k, v in changed.items())]
+        return f'run_experiment(experiment({", ".join(told)}))'
     line = ['relneuron run', exp.name, '--data', exp.data, '--scale', scale]
     if exp.model != f'lenet-{exp.data}': line += ['--model', exp.model]
     for setting, option in _OPTIONS.items():
-        value = getattr(exp, setting)
-        if value != getattr(usual[scale], setting): line += [option, _option(setting, value)]
-    said = (*_OPTIONS, 'name', 'data', 'model', 'table')
-    others = {f.name: getattr(exp, f.name) for f in fields(exp) if f.name not in said}
-    changed = [f'{k}={v!r}' for k, v in others.items() if v != getattr(usual[scale], k)]
-    return ' '.join(line + ([f'(from Python, with {", ".join(changed)})'] if changed else []))
+        if setting in changed: line += [option, _option(setting, changed[setting])]
+    return ' '.join(line)
 
 # %% ../nbs/08c_tables.ipynb #68cf77d3
 def paper_units(record: Record) -> int:
