@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['IN_PAPER', 'ATTACKS', 'in_paper', 'with_interval', 'comparison_table', 'against_paper', 'uncalibrated_table',
-           'ranking_table', 'cost_table', 'controls_table', 'roc', 'show_rocs']
+           'ranking_table', 'cost_table', 'beyond_table', 'controls_table', 'roc', 'show_rocs']
 
 # %% ../nbs/08g_comparison_tables.ipynb #ff06411e
 import numpy as np
@@ -89,9 +89,21 @@ def cost_table(
     "Seconds to fit, milliseconds an image and that over a plain forward pass, units read, kilobytes on disk"
     import pandas as pd
     rows = [{'detector': r['detector'], 'seconds to fit': f'{r["seconds"]:.1f}',
-             'ms an image': f'{r["milliseconds"]:.2f}', 'over a forward pass': f'{r["milliseconds"]/r["plain"]:.1f}', 'kB on disk': f'{r["bytes"]/1e3:,.0f}',
+             'ms an image': f'{r["milliseconds"]:.2f}',
+             'over a forward pass': f'{r["milliseconds"]/r["plain"]:.1f}', 'kB on disk': f'{r["bytes"]/1e3:,.0f}',
              'units read': '' if r['units_read'] < 0 else r['units_read']} for r in record.costs]
     return pd.DataFrame(rows).set_index('detector')
+
+def beyond_table(
+    record: Record, # of the comparison study
+): # a data frame: an attack and a factor down, the columns of each detector across
+    "Attacks made larger by a factor: how sure the network then is of the wrong class, and what share is found"
+    import pandas as pd
+    rows = {}
+    for r in record.beyond:
+        of_images = {'still wrong': r['still'], 'median confidence': r['sure']} # the same for every detector
+        rows.setdefault((r['attack'], r['factor']), of_images)[f'found by {r["detector"]}'] = r['found']
+    return pd.DataFrame(rows).T.rename_axis(['attack', 'factor'])
 
 def controls_table(
     record: Record, # of the comparison study

@@ -256,7 +256,7 @@ class Run:
     def shards(self): return self.stages.folder/'shards' # folder of finished batches
 
     def make(self, stages: list):
-        "Have the workers make those stages that are not there, if there are any; else each is made when it is asked for"
+        "Have the workers make those stages that are not there, if there are any; else each is made when asked for"
         if self.team is not None: self.team.make(stages, self.shards, self.show)
 
 # %% ../nbs/08_experiments.ipynb #4f85594a
@@ -437,7 +437,7 @@ def unflatten(flat: dict) -> dict:
 
 # %% ../nbs/08_experiments.ipynb #80b185da
 _ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
-_LATER = { # older records lack these, and meant that
+_LATER = { # settings that older records lack, and what they meant
     'train_preset': None, 'clean_per_class': None, 'tested_only': (), 'layers': None}
 
 def _tuples(v): return tuple(map(_tuples, v)) if isinstance(v, list) else v # JSON has lists only
@@ -567,7 +567,8 @@ def record_fields(run: Run, device) -> dict: # fields of a record
     return dict(
         experiment=json.loads(json.dumps(asdict(run.exp))), made_of=made_of, environment=environment(device),
         written=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        sets={s: f'{d!r} {d.note}'.strip() for s, d in sets.items()}, class_names=list(sets['test'].class_names),
+        sets={s: f'{d!r}; {d.note}' if d.note else repr(d) for s, d in sets.items()},
+        class_names=list(sets['test'].class_names),
         model=getattr(run.model, 'config', {}), test_accuracy=accuracy(run.model, sets['test']),
         units=dict(zip(run.units.layers, run.units.sizes)), rectified=list(run.units.rectified))
 

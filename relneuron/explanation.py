@@ -6,7 +6,7 @@
 __all__ = ['SMALLEST_STD', 'PAGE', 'deviations', 'class_pushes', 'explain_responses', 'explain', 'draw_deviations',
            'draw_explanation', 'show_explanation', 'html_report']
 
-# %% ../nbs/07a_explanation.ipynb #edb98137
+# %% ../nbs/07a_explanation.ipynb #1a6ceebc
 import base64
 import html
 import io
@@ -19,9 +19,10 @@ from torch import Tensor
 
 from .checks import check_images, progress
 from .core import atomic_write, check_out
+from .data import class_name
 from .detection import RelevantNeuronDetector
 from .inspection import set_cam, unit_cam
-from .maps import class_name, draw_image, draw_map, names_of, unit_label
+from .maps import draw_image, draw_map, names_of, unit_label
 from .observations import Responses, Unit, observe
 
 # %% ../nbs/07a_explanation.ipynb #8ccd44f9
@@ -48,7 +49,7 @@ def class_pushes(
     moved = r - mean[c]
     return way @ moved, way*moved
 
-# %% ../nbs/07a_explanation.ipynb #d1df3617
+# %% ../nbs/07a_explanation.ipynb #28d62030
 def _about_unit(det, number, c, r, deviation, share):
     "What is said of one unit: plain values"
     unit = det.units_[number]
@@ -56,11 +57,13 @@ def _about_unit(det, number, c, r, deviation, share):
                 clean_mean=float(det.profile_[0][c, number]), deviations=float(deviation[number]),
                 speaks_for=int(share[:, number].argmax()), push=float(share[:, number].max()))
 
+# %% ../nbs/07a_explanation.ipynb #163cdc6c
 def _about_nothing(det, score):
     "The dictionary of an image for which the network gives NaN: it has no class, and nothing can be said of units"
     return dict(predicted=None, score=score, adversarial=True, threshold=float(det.threshold_), n_relevant=0,
                 towards=None, push=[], units=[])
 
+# %% ../nbs/07a_explanation.ipynb #e1d9fece
 def _about_image(det, c, score, r, n):
     "The dictionary of one image, taken for class `c`, from its responses"
     if math.isnan(score): return _about_nothing(det, score)
@@ -84,7 +87,15 @@ def explain_responses(
     scores = det.score_responses(responses).tolist()
     return [_about_image(det, c, s, r, n) for c, s, r in zip(responses.pred.tolist(), scores, responses.r)]
 
-# %% ../nbs/07a_explanation.ipynb #80bbefb8
+# %% ../nbs/07a_explanation.ipynb #c3d1d6d7
+def _maps(e, det, image):
+    "The maps of the units that are named and of all relevant ones"
+    numbers, every = [u['unit'] for u in e['units']], torch.zeros(image.shape[2:])
+    if e['predicted'] is not None: every = set_cam(det.model, image, {'all': det.relevant_}, show=False)['all'][0]
+    if not numbers: return dict(maps=torch.zeros(0, *every.shape), map=every)
+    return dict(maps=unit_cam(det.model, image, numbers, units=det.units_, show=False)[0], map=every)
+
+# %% ../nbs/07a_explanation.ipynb #117011f4
 def explain(
     det: RelevantNeuronDetector, # fitted, with its model
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
@@ -97,13 +108,6 @@ def explain(
     if maps: found = [e | _maps(e, det, image) for e, image in zip(found, x.split(1))]
     return found
 
-def _maps(e, det, image):
-    "The maps of the units that are named and of all relevant ones"
-    numbers, every = [u['unit'] for u in e['units']], torch.zeros(image.shape[2:])
-    if e['predicted'] is not None: every = set_cam(det.model, image, {'all': det.relevant_}, show=False)['all'][0]
-    if not numbers: return dict(maps=torch.zeros(0, *every.shape), map=every)
-    return dict(maps=unit_cam(det.model, image, numbers, units=det.units_, show=False)[0], map=every)
-
 # %% ../nbs/07a_explanation.ipynb #dca09e24
 @patch
 def explain(self: RelevantNeuronDetector,
@@ -113,7 +117,12 @@ def explain(self: RelevantNeuronDetector,
     "Which relevant units moved away from the clean images of the predicted class, and what they speak for"
     return explain(self, x, **kw)
 
-# %% ../nbs/07a_explanation.ipynb #667b803e
+# %% ../nbs/07a_explanation.ipynb #3b9219e4
+def _named(c, class_names):
+    "The name of a class; an image for which the network gives NaN has none"
+    return 'no class' if c is None else class_name(class_names, c)
+
+# %% ../nbs/07a_explanation.ipynb #a8feccdc
 def draw_deviations(
     ax, # matplotlib axes
     e: dict, # from `explain`
@@ -121,19 +130,27 @@ def draw_deviations(
     n: int = 6, # units to show
 ):
     "How far each unit is off, and which class that speaks for"
-    units = e['units'][:n]
+    units, class_names = e['units'][:n], names_of(class_names, len(e['push']))
     colours = ['C3' if u['speaks_for'] == e['towards'] else 'C7' for u in units]
     ax.barh(range(len(units)), [u['deviations'] for u in units], color=colours)
-    labels = [f"{u['unit']} → {class_name(u['speaks_for'], class_names)}" for u in units]
+    labels = [f"{u['unit']} → {class_name(class_names, u['speaks_for'])}" for u in units]
     ax.set_yticks(range(len(units)), labels, fontsize=8)
     ax.axvline(0, color='k', lw=.5)
     ax.invert_yaxis()
     ax.tick_params(axis='x', labelsize=8)
-    ax.set_xlabel(f'standard deviations from clean images of {class_name(e["predicted"], class_names)}', fontsize=8)
-    together = class_name(e['towards'], class_names)
+    predicted, together = (_named(e[k], class_names) for k in ('predicted', 'towards'))
+    ax.set_xlabel(f'standard deviations from clean images of {predicted}', fontsize=8)
     ax.set_title(f'unit → class it speaks for\nall units together: {together}', fontsize=8)
 
-# %% ../nbs/07a_explanation.ipynb #8ff3d670
+# %% ../nbs/07a_explanation.ipynb #dc778495
+def _draw_each(axs, units, maps):
+    "The map of each unit; axes that are left over stay empty"
+    for ax, u, m in zip(axs, units, maps):
+        draw_map(ax, m)
+        ax.set_title(unit_label(Unit(u['unit'], u['layer'], u['channel'])), fontsize=8)
+    for ax in axs[len(units):]: ax.axis('off')
+
+# %% ../nbs/07a_explanation.ipynb #885067c8
 def draw_explanation(
     e: dict, # from `explain` with `maps=True`
     image: Tensor, # (C, H, W) the image it is about
@@ -146,18 +163,13 @@ def draw_explanation(
     fig = plt.figure(figsize=(8, 4.4), dpi=150, layout='constrained')
     top, bottom = fig.subfigures(2, 1, height_ratios=(1.4, 1))
     picture, together, bars = top.subplots(1, 3, width_ratios=(1, 1, 1.8))
-    taken_for = class_name(e['predicted'], class_names)
-    verdict = 'ADVERSARIAL' if e['adversarial'] else 'clean'
+    taken_for, verdict = _named(e['predicted'], class_names), 'ADVERSARIAL' if e['adversarial'] else 'clean'
     draw_image(picture, image)
     picture.set_title(f'taken for {taken_for}\nscore {e["score"]:.2f}: {verdict}', fontsize=8)
     draw_map(together, e['map'])
     together.set_title(f'all {e["n_relevant"]} relevant units', fontsize=8)
     draw_deviations(bars, e, class_names, n)
-    units = e['units'][:n]
-    for ax, u, m in zip(bottom.subplots(1, n, squeeze=False)[0], units, e['maps']):
-        draw_map(ax, m)
-        ax.set_title(unit_label(Unit(u['unit'], u['layer'], u['channel'])), fontsize=8)
-    for ax in bottom.axes[len(units):]: ax.axis('off')
+    _draw_each(bottom.subplots(1, n, squeeze=False)[0], e['units'][:n], e['maps'])
     return fig
 
 # %% ../nbs/07a_explanation.ipynb #8b0abca1
@@ -199,7 +211,7 @@ td, th {{ padding: .15em .8em; text-align: right; border-bottom: 1px solid #eee 
 </html>
 """
 
-# %% ../nbs/07a_explanation.ipynb #99ac9638
+# %% ../nbs/07a_explanation.ipynb #19839c41
 _COLUMNS = ('unit', 'layer[channel]', 'response', 'mean on clean images', 'standard deviations off', 'speaks for')
 
 def _row(tag, values):
@@ -210,7 +222,7 @@ def _table(e, class_names):
     "The units of one image as a table"
     rows = [_row('th', _COLUMNS)]
     for u in e['units']:
-        place, speaks_for = f'{u["layer"]}[{u["channel"]}]', class_name(u['speaks_for'], class_names)
+        place, speaks_for = f'{u["layer"]}[{u["channel"]}]', class_name(class_names, u['speaks_for'])
         numbers = f'{u["response"]:.3f}', f'{u["clean_mean"]:.3f}', f'{u["deviations"]:+.1f}'
         rows.append(_row('td', (u['unit'], place, *numbers, speaks_for)))
     return f'<table>{"".join(rows)}</table>'
@@ -225,11 +237,11 @@ def _inline(fig):
     data = base64.b64encode(buffer.getvalue()).decode()
     return f'<img alt="image, maps and units" src="data:image/png;base64,{data}">'
 
-# %% ../nbs/07a_explanation.ipynb #195cc25d
+# %% ../nbs/07a_explanation.ipynb #579f840d
 def _section(i, e, det, image, class_names, n):
     "One image: verdict, figure, table"
     verdict = 'adversarial' if e['adversarial'] else 'clean'
-    taken_for = html.escape(class_name(e['predicted'], class_names))
+    taken_for = html.escape(_named(e['predicted'], class_names))
     head = f'Image {i}: <span class="{verdict}">{verdict}</span>, score {e["score"]:.3f}, taken for {taken_for}'
     figure = _inline(show_explanation(det, image, class_names, n))
     return f'<section>\n<h2>{head}</h2>\n{figure}\n{_table(e, class_names)}\n</section>'

@@ -128,6 +128,9 @@ class Watch(TorchDispatchMode):
         super().__init__()
         self.place, self.uses, self.ways, self.resting = _Places(), _Uses(), _Ways(), False
 
+    @classmethod
+    def _should_skip_dynamo(cls): return False # else torch imports its compiler, which takes seconds
+
     def add(self, layer, out):
         "A layer gave this"
         for part in (self.uses, self.ways): part.add(layer, out, self.place(out))

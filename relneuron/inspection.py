@@ -63,13 +63,13 @@ def _one_an_image(A, n, layer):
     if A.ndim == 4 and len(A) == n: return A
     raise ValueError(f'numbers: {layer} has no maps, it gave {tuple(A.shape)} for {n} images, not (n, channels, h, w)')
 
-# %% ../nbs/07_inspection.ipynb #202edf1f
+# %% ../nbs/07_inspection.ipynb #b8dddf7e
 def linear_maps(
     z: Tensor, # (n, ..., outputs) of a fully-connected layer
     gradient: Tensor, # of the class's logit with respect to it
     channels: list, # the outputs to look at
     A: Tensor, # (n, channels, h, w) output of the last convolution before it, in the same graph
-    memory: int = 2**25, # numbers to hold at a time
+    memory: int = 2**25, # numbers in the gradients held at a time, where every unit has as many as `A`; 128 MiB
 ) -> Tensor: # (n, len(channels), h, w), signed
     "GradCAM of the convolution `A` by the gradient that flows through each unit of `z` alone"
     maps = []
@@ -80,7 +80,7 @@ def linear_maps(
         maps.append(torch.einsum('knc,nchw->nkhw', G.mean((-2, -1)), A.detach()))
     return torch.cat(maps, 1)
 
-# %% ../nbs/07_inspection.ipynb #cf35116d
+# %% ../nbs/07_inspection.ipynb #312dc6db
 def _by_layer(numbers, units):
     "Layer → positions in `numbers`, and the channels these have in the layer"
     groups = {}
@@ -90,6 +90,12 @@ def _by_layer(numbers, units):
         channels.append(unit.channel)
     return groups
 
+def _to_keep(modules, groups):
+    "The layers looked at; beside a fully-connected one all convolutions: which runs last before it, the pass will show"
+    linear = any(isinstance(modules.get(layer), nn.Linear) for layer in groups)
+    return [l for l, m in modules.items() if l in groups or (linear and not isinstance(m, nn.Linear))]
+
+# %% ../nbs/07_inspection.ipynb #4b82a790
 def _last_convolution(kept, modules, layer, n):
     "What the last convolution before a fully-connected layer gave for n images"
     ran = list(kept)
@@ -97,7 +103,13 @@ def _last_convolution(kept, modules, layer, n):
     if not before: raise ValueError(f'numbers: no convolution runs before the fully-connected layer {layer}')
     return _one_an_image(kept[before[-1]][-1], n, before[-1])
 
-# %% ../nbs/07_inspection.ipynb #f533bcc6
+def _in_layer(layer, A, gradient, channels, kept, modules, n):
+    "(n, len(channels), h, w) maps of units of one layer, from one output of it"
+    if not isinstance(modules[layer], nn.Linear):
+        return convolution_maps(_one_an_image(A, n, layer), gradient, channels)
+    return linear_maps(A, gradient, channels, _last_convolution(kept, modules, layer, n))
+
+# %% ../nbs/07_inspection.ipynb #b7f0ab72
 def unit_maps(
     model: nn.Module, # classifier of images in [0, 1]
     x: Tensor, # (n, C, H, W) images, all at once
@@ -108,17 +120,14 @@ def unit_maps(
 ) -> Tensor: # (n, len(numbers), height, width) float32 on the model's device, signed
     "GradCAM of each unit on its own, for one batch (paper §5.3): all other weights of its layer are zero"
     modules, groups = layers_of(model), _by_layer(numbers, units)
-    linear = {l for l, m in modules.items() if l in groups and isinstance(m, nn.Linear)}
-    wanted = [l for l, m in modules.items() if l in groups or (linear and not isinstance(m, nn.Linear))]
-    out, kept = keep_outputs(model, x, wanted)
+    out, kept = keep_outputs(model, x, _to_keep(modules, groups))
     if missing := [l for l in groups if l not in kept]: raise ValueError(f'units: the layer {missing[0]} did not run')
     gradients = output_gradients(out, {l: kept[l] for l in groups}, target)
     size = tuple(size or x.shape[-2:])
     maps = torch.zeros(len(x), len(numbers), *size, device=out.device)
     for layer, (positions, channels) in groups.items():
         for A, gradient in zip(kept[layer], gradients[layer]): # once for each time the layer ran
-            if layer in linear: m = linear_maps(A, gradient, channels, _last_convolution(kept, modules, layer, len(x)))
-            else: m = convolution_maps(_one_an_image(A, len(x), layer), gradient, channels)
+            m = _in_layer(layer, A, gradient, channels, kept, modules, len(x))
             maps[:, positions] += F.interpolate(m.float(), size, mode='bilinear', align_corners=False)
     return maps
 
@@ -176,10 +185,10 @@ def unit_cam(
         maps.append(kept_of(part).cpu())
     return torch.cat(maps)
 
-# %% ../nbs/07_inspection.ipynb #ad4c26e9
+# %% ../nbs/07_inspection.ipynb #d87c00cd
 def weighted_mean(
     maps: Tensor, # (n, units, H, W)
-    weights: Tensor, # (n, units), at least 0
+    weights: Tensor, # (n, units), at least 0; from `set_cam` those of the mu-Lasso
 ) -> Tensor: # (n, H, W)
     "Mean of the maps, each scaled to a largest absolute value of 1; zero where no unit has a weight"
     scaled = maps/maps.abs().amax((2, 3), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
@@ -211,13 +220,30 @@ def _members(sets, c, uniform=False):
         members[name] = places, torch.ones(len(places)) if equal else s.weights[c].abs()[s.mask[c]]
     return union.nonzero()[:, 0].tolist(), members
 
-# %% ../nbs/07_inspection.ipynb #8a4db117
+# %% ../nbs/07_inspection.ipynb #8122af53
+def _combined(maps, members, combine):
+    "Set → its map of each image, from the maps of the units; on the CPU"
+    found = {}
+    for name, (places, weights) in members.items():
+        weights = weights.to(maps.device).repeat(len(maps), 1)
+        found[name] = combine(maps[:, places.to(maps.device)], weights).cpu().float()
+    return found
+
+# %% ../nbs/07_inspection.ipynb #c7046ea5
+def _classes(model, x, target, of_class):
+    "(N,) classes whose logit counts, None: the predicted ones; and (N,) classes whose units are looked at"
+    n_classes = check_model(plain(model), check_images(x))
+    target = _class_of_each(target, len(x), n_classes, 'target')
+    if of_class is None: of_class = logits(model, x, show=False).argmax(1)
+    return target, _class_of_each(of_class, len(x), n_classes, 'of_class')
+
+# %% ../nbs/07_inspection.ipynb #20acd30a
 def set_cam(
     model: nn.Module, # classifier of images in [0, 1]
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
     relevant, # name → `RelevantUnits`; a pair (clean, attacked) or a fitted detector give the paper's four sets
-    target = None, # class whose logit is looked at: a number, or (N,) numbers; the predicted class without it
-    of_class = None, # class whose units are taken: a number, or (N,) numbers; the predicted class without it
+    target = None, # the class whose logit counts: a number, or (N,) numbers; the predicted class without it
+    of_class = None, # the class whose relevant units are looked at, likewise
     sign: str = 'both', # of each unit's map, before they are combined; see `unit_cam`
     combine = weighted_mean, # called with (n, units, H, W) maps and (n, units) weights
     uniform: bool = False, # every unit of a set counts the same, whatever its weight in the mu-Lasso
@@ -226,17 +252,11 @@ def set_cam(
 ) -> dict: # name → (N, H, W) float32, on the CPU; zero where the class has no unit in a set
     "One map for each set of units (paper §5.3, Figure 7)"
     kept_of, sets = _sign(sign), named_sets(relevant)
-    n_classes = check_model(plain(model), check_images(x))
-    target = _class_of_each(target, len(x), n_classes, 'target')
-    if of_class is None: of_class = logits(model, x, show=False).argmax(1)
-    of_class = _class_of_each(of_class, len(x), n_classes, 'of_class')
-    units = next(iter(sets.values())).units
-    out = {name: torch.zeros(len(x), *x.shape[2:]) for name in sets}
+    target, of_class = _classes(model, x, target, of_class)
+    units, out = next(iter(sets.values())).units, {name: torch.zeros(len(x), *x.shape[2:]) for name in sets}
     for c in progress(of_class.unique().tolist(), desc='set_cam', show=show): # one class at a time: its own units only
         numbers, members = _members(sets, c, uniform)
         for i in (of_class == c).nonzero()[:, 0].split(batch_size) if numbers else ():
             maps = kept_of(unit_maps(model, x[i], numbers, units, None if target is None else target[i]))
-            for name, (places, weights) in members.items():
-                own = maps[:, places.to(maps.device)]
-                out[name][i] = combine(own, weights.to(maps.device).repeat(len(i), 1)).cpu().float()
+            for name, m in _combined(maps, members, combine).items(): out[name][i] = m
     return out

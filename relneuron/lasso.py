@@ -66,7 +66,7 @@ def check_mu(
     if np.ndim(mu): raise ValueError(f'mu: expected one positive number, got {mu!r}')
     return check_mus(mu)[0]
 
-# %% ../nbs/03b_lasso.ipynb #8a134d0c
+# %% ../nbs/03b_lasso.ipynb #b3ff1b1b
 def _by_root(mo: Moments, mu):
     "(C, m) weights by paths over a square root of the Gram matrix"
     values, vectors = np.linalg.eigh(mo.G)
@@ -75,6 +75,7 @@ def _by_root(mo: Moments, mu):
     Y = root[:, None]*vectors[:, there].T
     return walk_paths(LazyGram(Y), (vectors[:, there].T @ mo.B).T/root, [mu])[mu]
 
+# %% ../nbs/03b_lasso.ipynb #c01a69c7
 def _refined(mo, W, mu, tol, max_iter):
     "W, objectives and gaps; better ones where the gap is above `tol`, so far as they can be found"
     value, gap = certificate(mo, W, mu)
@@ -103,7 +104,7 @@ def _solve(mo, mus, solver, tol, max_iter):
     else: found = path_weights(mo, mus) if solver == 'path' else active_weights(mo, mus, tol)
     return {mu: _refined(mo, W, mu, tol, max_iter) for mu, W in found.items()}
 
-# %% ../nbs/03b_lasso.ipynb #e8b65924
+# %% ../nbs/03b_lasso.ipynb #e9bd87e0
 def _spread(values, there, n_classes):
     "The same for all classes: zeros for those that had no images"
     if len(there) == n_classes: return torch.from_numpy(values)
@@ -111,6 +112,7 @@ def _spread(values, there, n_classes):
     out[torch.from_numpy(there)] = torch.from_numpy(values)
     return out
 
+# %% ../nbs/03b_lasso.ipynb #3b76e9f0
 def mu_lasso(
     r, # `Responses`, a float tensor (N, m), or their `Moments`
     y = None, # (N,) class numbers; see `moments`

@@ -209,7 +209,7 @@ def load(cls: Responses,
         units = Units(*map(_tuples, json.loads(f.metadata()['units']))) # older files hold the first three fields
         return cls(units=units, **{k: f.get_tensor(k) for k in _TENSORS})
 
-# %% ../nbs/03_observations.ipynb #79089bfe
+# %% ../nbs/03_observations.ipynb #b196d08d
 @contextmanager
 def _shared(model):
     "`frozen`, whose lock is let go until it is needed"
@@ -224,6 +224,7 @@ def _place_and_precision(model, batch):
     found = {(t.device, t.dtype) for values in held for t in values if t is not None and t.is_floating_point()}
     return found.pop() if len(found) == 1 else (device_of(model), precision_of(model, batch))
 
+# %% ../nbs/03_observations.ipynb #da52e3f4
 class _Observer:
     "What `observing` holds while it is open"
     def __init__(self, model, units, only, normalize):
@@ -247,36 +248,41 @@ class _Observer:
         channel = channel_axis(self.modules[name], out)
         calls[name].append(row_squares(out, channel, axis, rectify, self.local.exact))
 
-    def squares(self, batch, exact=False): # (n, columns) sums of squares, (n, n_classes) float32 logits; on the CPU
-        self.local.calls, self.local.exact = {layer: [] for layer in self.layers}, exact
-        try: out = plain(self.model)(batch.to(*self.to, copy=True))
-        finally: calls, self.local.calls = self.local.calls, None
-        parts = [gathered(calls[name], len(batch), layout, name) for name, (_, _, layout) in self.layers.items()]
-        for (name, (size, *_)), part in zip(self.layers.items(), parts):
-            got = part.shape[1]
-            if got != size: raise ValueError(f'units: expected {size} of them in {name}, the model has {got}')
-        found = torch.cat(parts, 1).cpu() if parts else torch.empty(len(batch), 0)
-        return found, out.detach().to('cpu', torch.float32, copy=True)
+# %% ../nbs/03_observations.ipynb #b8f361cc
+@patch
+def squares(self: _Observer, batch, exact=False): # (n, columns) sums of squares, (n, n_classes) float32 logits; on the CPU
+    self.local.calls, self.local.exact = {layer: [] for layer in self.layers}, exact
+    try: out = plain(self.model)(batch.to(*self.to, copy=True))
+    finally: calls, self.local.calls = self.local.calls, None
+    parts = [gathered(calls[name], len(batch), layout, name) for name, (_, _, layout) in self.layers.items()]
+    for (name, (size, *_)), part in zip(self.layers.items(), parts):
+        got = part.shape[1]
+        if got != size: raise ValueError(f'units: expected {size} of them in {name}, the model has {got}')
+    found = torch.cat(parts, 1).cpu() if parts else torch.empty(len(batch), 0)
+    return found, out.detach().to('cpu', torch.float32, copy=True)
 
-    def responses(self, batch): # (n, columns) float32, normalised where that is wanted; logits
-        found, logits = self.squares(batch)
-        if not self.normalize or not self.layers: return found.float(), logits
-        sizes = [size for size, *_ in self.layers.values()]
-        r, lost = _normalized(found.numpy(), sizes)
-        if lost.any(): # once more, in float64
-            again, _ = self.squares(batch[torch.from_numpy(lost)], exact=True)
-            r[lost], _ = _normalized(again.numpy(), sizes)
-        return torch.from_numpy(r), logits
+@patch
+def responses(self: _Observer, batch): # (n, columns) float32, normalised where that is wanted; logits
+    found, logits = self.squares(batch)
+    if not self.normalize or not self.layers: return found.float(), logits
+    sizes = [size for size, *_ in self.layers.values()]
+    r, lost = _normalized(found.numpy(), sizes)
+    if lost.any(): # once more, in float64
+        again, _ = self.squares(batch[torch.from_numpy(lost)], exact=True)
+        r[lost], _ = _normalized(again.numpy(), sizes)
+    return torch.from_numpy(r), logits
 
-    def run(self, batch): # see `observing`
-        with lock_of(self.model), torch.inference_mode(False), torch.no_grad():
-            if self.to is None: self.to = _place_and_precision(self.model, batch)
-            r, logits = self.responses(batch)
-            if self.columns is None: return Responses(r, logits, self.units)
-            whole = torch.zeros(len(batch), len(self.units))
-            whole[:, self.columns] = r
-            return Responses(whole, logits, self.units)
+@patch
+def run(self: _Observer, batch): # see `observing`
+    with lock_of(self.model), torch.inference_mode(False), torch.no_grad():
+        if self.to is None: self.to = _place_and_precision(self.model, batch)
+        r, logits = self.responses(batch)
+        if self.columns is None: return Responses(r, logits, self.units)
+        whole = torch.zeros(len(batch), len(self.units))
+        whole[:, self.columns] = r
+        return Responses(whole, logits, self.units)
 
+# %% ../nbs/03_observations.ipynb #0d75d3ba
 @contextmanager
 def observing(
     model: nn.Module, # classifier of images in [0, 1]

@@ -44,12 +44,14 @@ def _carlini_wagner(constants, steps, rate, first, source, **run):
     params = dict(binary_search_steps=constants, steps=steps, stepsize=rate, initial_const=first)
     return Preset(CarliniWagnerL2, params, run, source)
 
-# %% ../nbs/02d_presets.ipynb #98855e6d
+# %% ../nbs/02d_presets.ipynb #25855a82
 def _foolbox(name, source, epsilon=None, **params):
     return Preset(f'foolbox.attacks:{name}', params, {} if epsilon is None else dict(epsilon=epsilon), source)
 
-_SIZES = '1/30 of the size a step, as Madry et al. 2018 have it on MNIST'
 _UNKNOWN = 'not in the paper: an attack that a detector was not made for'
+
+# %% ../nbs/02d_presets.ipynb #f1220a1b
+_SIZES = '1/30 of the size a step, as Madry et al. 2018 have it on MNIST'
 
 def _others(linf, l2, l1, steps, surer, salt, decisions): # beside the paper's three; `FAMILIES`: what they share
     pgd = {f'pgd-{k}': _foolbox('LinfPGD', _SIZES, size, steps=steps, rel_stepsize=4/3/steps)

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['FORMATS', 'SIGNED', 'KEYS', 'RANKING', 'FIGURES', 'where', 'listed', 'rows', 'by_attack', 'rate', 'as_words', 'told',
            'as_text', 'show', 'pivot', 'command', 'paper_units', 'forests_told', 'circumstances', 'attacks_table',
-           'attack_parameters', 'by_cell', 'laid_out', 'side_by_side', 'accuracy_of_rates', 'differences', 'how_far',
-           'other_figures', 'units_told', 'units_table', 'by_fewest_units', 'seeds_table', 'paired_table',
-           'beside_table', 'confidence_table', 'transfer_table', 'transfer_loss', 'own_validation', 'own_choice',
-           'own_test', 'rectified_table', 'control_table', 'training_table']
+           'attack_parameters', 'by_cell', 'laid_out', 'side_by_side', 'accuracy_of_rates', 'accuracy_error',
+           'differences', 'how_far', 'other_figures', 'units_told', 'units_table', 'by_fewest_units', 'seeds_table',
+           'paired_table', 'beside_table', 'confidence_table', 'transfer_table', 'transfer_loss', 'own_validation',
+           'own_choice', 'own_test', 'rectified_table', 'control_table', 'training_table']
 
 # %% ../nbs/08c_tables.ipynb #297cc545
 from dataclasses import fields
@@ -180,15 +180,16 @@ def _header(record) -> dict:
             'network': f'{e.model}, accuracy {record.test_accuracy:.4f} on these test images',
             'units': f'{n:,} in {len(record.units)} layers, {paper_units(record):,} with the outputs',
             'forests': f'{e.trees:,} trees, seed {e.seed}'}
-    if 'cells' in record.results: head['time'] = forests_told(record)
+    if 'cells' in record.results: head['time of the forests alone'] = forests_told(record)
     where = f'{ran["device"]}, {ran["cores"]} cores; {versions}'
     return head | {'run on': where, 'written': record.written, 'to repeat it': command(e)}
 
 def circumstances(
-    records, # see `listed`
-): # a data frame of text: a column a record
+    records, # see `listed`; or a dict: the name of a column → its record
+): # a data frame of text: a column a record, named after its attacks where it has no other name
     "What was run, on what, and when"
     import pandas as pd
+    if isinstance(records, dict): return pd.DataFrame({name: _header(r) for name, r in records.items()})
     return pd.DataFrame({', '.join(r.experiment.attacks): _header(r) for r in listed(records)})
 
 # %% ../nbs/08c_tables.ipynb #51763fec
@@ -251,6 +252,13 @@ def accuracy_of_rates(
     "Accuracy from false alarms and detections: counted over all clean test images and all attacked ones"
     clean, attacked = cell['n_clean'], cell['n_attacked']
     return ((1 - cell['false_positive_rate'])*clean + cell['detection_rate']*attacked)/(clean + attacked)
+
+def accuracy_error(
+    cell: dict, # of a record
+) -> float:
+    "Standard error of the accuracy, were other test images drawn"
+    parts = (cell['n_clean'], cell['false_positive_rate']), (cell['n_attacked'], cell['detection_rate'])
+    return np.sqrt(sum(n*p*(1 - p) for n, p in parts))/sum(n for n, _ in parts)
 
 # %% ../nbs/08c_tables.ipynb #d7e97dcc
 def differences(

@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['Kept', 'OneTensor', 'sent', 'received', 'Order', 'make_stage', 'make_in_parallel', 'Team']
 
-# %% ../nbs/07b_workers.ipynb #4a716856
+# %% ../nbs/07b_workers.ipynb #a450f657
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 
+from fastcore.basics import patch
 from safetensors.torch import load_file
 from sklearn.base import clone
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from .observations import Responses, Units
 from .parallel import Workers, all_done, attack_in_parallel, keep_tensors, limited
 from .parallel_responses import observe_in_parallel
 
-# %% ../nbs/07b_workers.ipynb #cb79ed1a
+# %% ../nbs/07b_workers.ipynb #93ee8354
 @dataclass(frozen=True)
 class Kept:
     "A value that lies in a file"
@@ -35,6 +36,7 @@ class OneTensor:
     "A tensor as `keep_tensors` keeps it"
     def load(path): return load_file(path)['it']
 
+# %% ../nbs/07b_workers.ipynb #9bde76b4
 def sent(
     v, # an argument of a stage
     folder, # for tensors
@@ -49,6 +51,7 @@ def sent(
     if not isinstance(v, (Given, nn.Module, ImageSet)): return v
     raise TypeError(f'stages: {type(getattr(v, "value", v)).__name__} does not travel to workers')
 
+# %% ../nbs/07b_workers.ipynb #3ec59fb9
 def received(
     v, # what `sent` gave
     threads: int = 1, # of estimators that take `n_jobs`
@@ -93,7 +96,7 @@ def make_in_parallel(
                     str(path.absolute()), threads) for path, s in left.items()]
     all_done([executor.submit(make_stage, order) for order in orders], 'stages', show)
 
-# %% ../nbs/07b_workers.ipynb #e62d8b81
+# %% ../nbs/07b_workers.ipynb #b6d124fd
 @dataclass(frozen=True)
 class Team:
     "Workers for one network"
@@ -110,19 +113,22 @@ class Team:
         how = dict(settings, device=self.device, threads=self.workers.threads)
         return attack_in_parallel(self.workers.executor, self.network, data, attack, **how)
 
-    def observe(self,
-        x: Tensor, # (N, C, H, W) images in [0, 1]
-        units: Units = None, # from `find_units`
-        **settings, # of `observe`; `shards`
-    ) -> Responses:
-        "What `observe` gives"
-        how = dict(settings, device=self.device, threads=self.workers.threads)
-        return observe_in_parallel(self.workers.executor, self.network, x, units, **how)
+# %% ../nbs/07b_workers.ipynb #7688b200
+@patch
+def observe(self: Team,
+    x: Tensor, # (N, C, H, W) images in [0, 1]
+    units: Units = None, # from `find_units`
+    **settings, # of `observe`; `shards`
+) -> Responses:
+    "What `observe` gives"
+    how = dict(settings, device=self.device, threads=self.workers.threads)
+    return observe_in_parallel(self.workers.executor, self.network, x, units, **how)
 
-    def make(self,
-        stages: list, # of `Stage`
-        folder, # for tensors among their inputs
-        show: bool = None, # progress bar
-    ):
-        "Have stages made"
-        make_in_parallel(self.workers.executor, stages, folder, self.workers.threads, show)
+@patch
+def make(self: Team,
+    stages: list, # of `Stage`
+    folder, # for tensors among their inputs
+    show: bool = None, # progress bar
+):
+    "Have stages made"
+    make_in_parallel(self.workers.executor, stages, folder, self.workers.threads, show)
