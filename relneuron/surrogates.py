@@ -156,7 +156,7 @@ def _learned(z, goal, width, steps): # (N, F), (N,) → a network (n, F) → (n,
         adam.step()
     return network.requires_grad_(False)
 
-# %% ../nbs/06ga_surrogates.ipynb #99825e31
+# %% ../nbs/06ga_surrogates.ipynb #4c11a5ed
 class Distilled(Surrogate):
     "A network of two hidden layers that learns the scores of any detector"
     def __init__(self,
@@ -167,7 +167,9 @@ class Distilled(Surrogate):
     ):
         super().__init__(det)
         self.width, self.steps, self.seed, self.images = whole(width, 'width'), whole(steps, 'steps'), seed, []
-    def inputs(self, seen): return torch.cat([seen.r.sqrt(), seen.logits], 1)
+    def inputs(self, seen): # (N, F)
+        v = self.det.features(seen).float() if isinstance(self.det, RelevantNeuronDetector) else seen.r
+        return torch.cat([v.sign()*(v.abs() + 1e-12).sqrt(), seen.logits], 1)
     def score(self, seen, x):
         return self.network((self.inputs(seen) - self.mean)/self.scale)[:, 0]*self.height + self.middle
 
@@ -194,3 +196,31 @@ def _learn(self: Distilled, v, scores): # standardised both
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(self.seed)
         self.network = _learned(z, goal, self.width, self.steps)
+
+# %% ../nbs/06ga_surrogates.ipynb #7a39f527
+@patch
+def rank(self: Distilled,
+    x: Tensor, # (N, C, H, W) images
+) -> float: # from -1 to 1
+    "Rank correlation of its scores with the detector's"
+    from scipy.stats import spearmanr
+    with differentiable(self) as f, torch.no_grad(): own = torch.cat([f(part)[1] for part in x.split(256)])
+    scores = np.asarray(self.det.score_samples(x))
+    good = np.isfinite(scores)
+    return float(np.nan_to_num(spearmanr(own.numpy()[good], scores[good]).statistic)) # nan: all alike
+
+# %% ../nbs/06ga_surrogates.ipynb #1b1144a7
+@patch
+def refit(self: Distilled,
+    walk, # function of (this, images) → (M, C, H, W) images that an attack along its slope goes through
+    x: Tensor, # (N, C, H, W) images to attack; every other one is held out
+    rounds: int = 3, # at most
+    least: float = .9, # rank correlation on held-out iterates from which it is believed
+) -> list: # of rank correlations: before each round, and after the last
+    "Learn from its own iterates until it is right on those of other images"
+    fresh, ranks = x[1::2], []
+    for k in range(whole(rounds, 'rounds') + 1):
+        ranks.append(self.rank(walk(self, fresh)))
+        if ranks[-1] > least or k == rounds: break
+        self.fit(walk(self, x[::2]))
+    return ranks

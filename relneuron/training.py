@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'random_flip', 'random_shift', 'augment', 'make_optimizer', 'train_step', 'shuffled', 'TrainingState',
-           'train_epoch', 'training_mark', 'train', 'Recipe', 'train_recipe']
+           'train_epoch', 'pgd_images', 'attacked_parts', 'accuracy_under_attack', 'training_mark', 'train', 'Recipe',
+           'train_recipe']
 
-# %% ../nbs/01a_training.ipynb #1baf5f1f
+# %% ../nbs/01a_training.ipynb #9c910e50
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import atomic_write, check_labels, check_model, device_of, fingerprint, plain, progress
+from .core import (atomic_write, check_labels, check_model, device_of, fingerprint, frozen, number, plain,
+                            progress, whole)
 from .data import ImageSet, load_data
 from .models import accuracy, build, load_checkpoint, save_checkpoint
 
@@ -151,6 +153,53 @@ def train_epoch(
         n += len(x)
     return total/n
 
+# %% ../nbs/01a_training.ipynb #f1ebe93c
+def pgd_images(
+    model: nn.Module, # classifier of images in [0, 1]
+    x: Tensor, # (n, C, H, W) images, on the model's device
+    y: Tensor, # (n,) their classes
+    epsilon: float, # L-inf size of the ball
+    steps: int, # of 2.5 times epsilon over their number
+) -> Tensor: # (n, C, H, W), within epsilon of the images and within [0, 1]
+    "Images for which the network's loss is large (Madry et al. 2018, equation 2.1)"
+    low, high = (x - epsilon).clamp_min(0), (x + epsilon).clamp_max(1)
+    z = low + (high - low)*torch.rand_like(x)
+    with frozen(model):
+        for _ in range(steps):
+            z.requires_grad_()
+            up, = torch.autograd.grad(F.cross_entropy(model(z), y, reduction='sum'), z)
+            z = (z.detach() + 2.5*epsilon/steps*up.sign()).clamp(low, high)
+    return z
+
+# %% ../nbs/01a_training.ipynb #faa40d26
+def attacked_parts(
+    model: nn.Module, # the network as it is when a batch is asked for
+    parts: Iterable, # of (images, classes)
+    state: TrainingState, # says how much of the training is over
+    epsilon: float, # see `pgd_images`; reached after `ramp` of the training
+    steps: int, # likewise
+    ramp: float, # share of the training
+) -> Iterable: # of (images, classes)
+    "Each batch attacked"
+    for x, y in parts:
+        share = state.schedule.last_epoch/state.schedule.total_steps
+        yield pgd_images(model, x, y, epsilon*min(1., share/ramp), steps), y
+
+# %% ../nbs/01a_training.ipynb #3777bca6
+def accuracy_under_attack(
+    model: nn.Module, # classifier of images in [0, 1]
+    data: ImageSet, # images and labels
+    epsilon: float, # see `pgd_images`
+    steps: int = 40, # likewise
+    seed: int = 0, # of the random points
+) -> float: # share of images with the right class, in [0, 1]
+    "Share of images that are still right after PGD"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        device, batches = device_of(model), zip(data.x.split(500), data.y.split(500))
+        x = torch.cat([pgd_images(model, x.to(device), y.to(device), epsilon, steps).cpu() for x, y in batches])
+    return accuracy(model, replace(data, x=x))
+
 # %% ../nbs/01a_training.ipynb #4f0d4add
 def training_mark(
     model: nn.Module, # the network; its layers and their shapes count, not the values of its weights
@@ -162,7 +211,13 @@ def training_mark(
     layers = [type(m).__name__ for m in plain(model).modules()]
     return fingerprint(layers, shapes, data.x, data.y, settings)
 
-# %% ../nbs/01a_training.ipynb #b4985f30
+# %% ../nbs/01a_training.ipynb #16d74772
+def _attack(epsilon, steps, ramp): # what `attacked_parts` takes, checked; nothing where nothing is attacked
+    if not 0 <= number(epsilon, 'epsilon') <= 1: raise ValueError(f'epsilon: expected 0 to 1, got {epsilon}')
+    if not 0 < number(ramp, 'ramp') <= 1: raise ValueError(f'ramp: expected a share above 0, got {ramp}')
+    return dict(epsilon=epsilon, steps=whole(steps, 'attack_steps'), ramp=ramp) if epsilon else {}
+
+# %% ../nbs/01a_training.ipynb #a42159f6
 def train(
     model: nn.Module, # trained in place, on its own device
     data: ImageSet, # images to train on
@@ -175,6 +230,9 @@ def train(
     shift: int = 0, # random shift in pixels; see `augment`
     flip: bool = False, # random mirror images
     bf16: bool = None, # see `train_step`
+    epsilon: float = 0., # L-inf size of attacks to learn from; 0: from the images themselves
+    attack_steps: int = 10, # of each attack; see `pgd_images`
+    ramp: float = .5, # share of the training over which epsilon grows; see `attacked_parts`
     compile: bool = False, # through `torch.compile`
     seed: int = 0, # of the order of the images and of their augmentation
     resume = None, # file to keep the state in after each epoch, and to go on from; `ValueError` if of another training
@@ -183,8 +241,9 @@ def train(
     "Train a classifier with a one-cycle learning rate; it is left in evaluation mode"
     check_labels(data.y, len(data), check_model(model, data.x, 'data.x'), 'data.y')
     device, steps = device_of(model), -(-len(data)//batch_size)
+    attack = _attack(epsilon, attack_steps, ramp)
     mark = resume and training_mark(model, data, epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer,
-                                    weight_decay=weight_decay, shift=shift, flip=flip, seed=seed)
+                                    weight_decay=weight_decay, shift=shift, flip=flip, seed=seed, **attack)
     state = TrainingState(model, make_optimizer(model, optimizer, lr, weight_decay), epochs*steps, lr, seed, mark)
     torch.manual_seed(seed)
     if resume and Path(resume).exists(): state.load(resume)
@@ -192,13 +251,14 @@ def train(
     for epoch in range(len(state.records) + 1, epochs + 1):
         start = time.perf_counter()
         parts = shuffled(data, batch_size, state.order, device, shift, flip)
+        if attack: parts = attacked_parts(net, parts, state, **attack)
         loss = train_epoch(net, progress(parts, steps, f'epoch {epoch}/{epochs}', show), state, bf16)
         state.note(loss, accuracy(model, test, 1000), time.perf_counter() - start)
         if resume: state.save(resume)
     model.eval()
     return state.records
 
-# %% ../nbs/01a_training.ipynb #ea304236
+# %% ../nbs/01a_training.ipynb #a1e79704
 @dataclass(frozen=True)
 class Recipe:
     "A network, its data, and the arguments of `train`"
@@ -212,16 +272,21 @@ class Recipe:
     shift: int = 0 # random shift in pixels
     flip: bool = False # random mirror images
     bf16: bool = None # see `train_step`
+    epsilon: float = 0. # L-inf size of attacks to learn from; 0: from the images themselves
+    attack_steps: int = 10 # of each attack
+    ramp: float = .5 # share of the training over which epsilon grows
 
     @property
     def settings(self) -> dict: # what `train` is called with
         return {k: v for k, v in asdict(self).items() if k not in ('model', 'data')}
 
-# %% ../nbs/01a_training.ipynb #bccaf16b
+# %% ../nbs/01a_training.ipynb #7efa3f09
 RECIPES = {
     'lenet-digits': Recipe('lenet', 'digits', epochs=40, batch_size=64, lr=4e-3, shift=2),
     'lenet-mnist': Recipe('lenet', 'mnist', epochs=30, batch_size=128, lr=4e-3, shift=2),
     'carlini-mnist': Recipe('carlini', 'mnist', epochs=6, batch_size=128, lr=2e-3, shift=2),
+    'lenet-mnist-robust': Recipe('lenet', 'mnist', epochs=6, batch_size=128, lr=3e-3, weight_decay=0., epsilon=.3,
+                                 attack_steps=3),
     'densenet-cifar10': Recipe('densenet', 'cifar10', epochs=60, batch_size=128, lr=.2, optimizer='sgd',
                                weight_decay=5e-4, shift=4, flip=True),
     # for two CPU cores
@@ -229,7 +294,7 @@ RECIPES = {
                                    weight_decay=5e-4, flip=True, bf16=True),
 }
 
-# %% ../nbs/01a_training.ipynb #fc73bd91
+# %% ../nbs/01a_training.ipynb #f0efcec4
 def train_recipe(
     name: str, # a key of `RECIPES`
     path, # checkpoint to write
@@ -246,7 +311,8 @@ def train_recipe(
     model = build(recipe.model).to(device)
     data, test = load_data(recipe.data), load_data(recipe.data, 'test')
     records = train(model, data, test, **recipe.settings, resume=resume, compile=compile, show=show)
+    held = {f'{e:g}': accuracy_under_attack(model, test[:1000], e) for e in (.1, .2, .3) if recipe.epsilon}
     save_checkpoint(model, path, recipe.model, data=recipe.data, recipe=recipe.settings, seed=0,
                     torch=torch.__version__, device=str(device), compile=compile, records=records,
-                    test_accuracy=records[-1]['test_accuracy'])
+                    test_accuracy=records[-1]['test_accuracy'], **(dict(under_attack=held) if held else {}))
     return load_checkpoint(path, device)
