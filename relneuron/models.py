@@ -211,7 +211,7 @@ def import_densenet_bc(
 
 # %% ../nbs/01_models.ipynb #afe8165e
 def pretrained(
-    name: str = 'lenet-digits', # 'lenet-digits', 'lenet-mnist' or 'carlini-mnist'
+    name: str = 'lenet-digits', # 'lenet-digits', 'lenet-mnist', 'lenet-mnist-robust' or 'carlini-mnist'
     device = 'cpu', # where the network goes
 ) -> nn.Module:
     "A network that comes with relneuron, in evaluation mode"

@@ -90,7 +90,7 @@ def own_network(
 @dataclass(frozen=True)
 class Network:
     "A network and how to run it"
-    model: str = None # lenet-digits, lenet-mnist, carlini-mnist; our checkpoint file; torchvision:NAME; module:function
+    model: str = None # lenet-digits, lenet-mnist, carlini-mnist ...; our checkpoint file; torchvision:NAME; module:function
     weights: str = None # file of weights, safetensors or torch's, for torchvision:NAME or module:function
     mean: decimals = None # of each channel, for networks that expect normalised images: .485,.456,.406, say
     std: decimals = None # of each channel, likewise: .229,.224,.225
