@@ -44,14 +44,14 @@ def network_of(
                          f'say --model {known["model"]} to run it')
     return replace(network, **{k: v for k, v in known.items() if getattr(network, k) is None})
 
-# %% ../nbs/09c_commands.ipynb #bb9fba13
+# %% ../nbs/09c_commands.ipynb #6144db90
 PRESET = 'paper_exp1_cw200'
 
 @dataclass(frozen=True)
 class Attacking:
     "Which images are attacked, and how"
     attacks: words = None # fgsm,jsma,cw, or of foolbox: LinfPGD=0.03 (default of evaluate: those of fit, or fgsm)
-    preset: str = None # of fgsm, jsma, cw: small, cpu, paper_exp1, paper_exp2 (default: fit's, or paper_exp1_cw200)
+    preset: str = None # fgsm, jsma, cw of small, cpu, paper_exp1, paper_exp2, paper_exp1_cw200 (default: fit's or this)
     limit: positive = None # at most so many images, drawn at random
     seed: count = 0 # of all that is drawn at random
     shards: str = None # folder for attacked images, kept for the next time (default: FILE.attacked, deleted at the end)
@@ -167,7 +167,7 @@ def _calibrate(det, x, fpr):
     det.calibrate(x, fpr)
     det.calibration_images_ = near_hashes(x)
 
-# %% ../nbs/09c_commands.ipynb #7c2701ce
+# %% ../nbs/09c_commands.ipynb #03be0c1e
 def fit(
     images: str, # clean images: a folder (sub-folders are labels), a .npz file or a data set; NAME:train, NAME:test
     out: str, # file to write
@@ -183,7 +183,7 @@ def fit(
     """Make a detector for your network and write it to a file
 
     example: digits as PNG files in class sub-folders, a ResNet-18 that expects normalised images
-      relneuron fit photos detector.zip --model torchvision:resnet18 --weights resnet18.pt \\
+      relneuron fit photos detector.zip --model torchvision:resnet18 --weights resnet18.pt --size 64 \\
         --mean .485,.456,.406 --std .229,.224,.225 --attacks fgsm,cw
     and for attacks that nobody has shown it
       relneuron fit photos detector.zip --model mine:network --detector general"""

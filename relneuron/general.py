@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['most_relevant', 'reduced', 'GeneralDetector', 'SupervisedGeneralDetector']
 
-# %% ../nbs/05d_general.ipynb #472a8c78
+# %% ../nbs/05d_general.ipynb #3ea636f8
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +14,12 @@ from fastcore.basics import patch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from .contract import Detector, network_key, threshold_at
-from .core import batches, check_images, check_labels, loader_of, number, parts_of, whole
+from .contract import Detector, network_key, threshold_at, warn_of_guesses
+from .core import check_images, check_labels, loader_of, number, parts_of, whole
 from .judging import harmless_versions
 from .lasso import check_mus, mu_lasso
 from .margin import extra_trees
-from .observations import Responses, Units, check_responses, find_units, observe, observing
+from .observations import Responses, Units, check_responses, find_units, observe
 from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, early_and_late, logit_margin,
                                normalized, rooted, unit_shares)
 
@@ -52,13 +52,14 @@ def reduced(
     kept = {layer: size for layer, size in sizes.items() if size}
     return replace(responses, r=responses.r[:, columns], units=Units(tuple(kept), tuple(kept.values())))
 
-# %% ../nbs/05d_general.ipynb #ca9d50cb
+# %% ../nbs/05d_general.ipynb #7818610d
 class GeneralDetector(Detector):
     "Unusual neighbours, unusual early neighbours, early layers that late ones do not explain; not in the paper"
+    normalize = False
     def __init__(self,
         model: nn.Module = None, # classifier of images in [0, 1]; not needed for responses
         harmless: bool = True, # do harmless changes count as clean?
-        noise: tuple = (1., 2., 3.35), # L2 norms of noise that count as harmless
+        noise: tuple = (1., 2., 3.35), # L2 norms of noise that count as harmless; larger images want larger ones
         fusion: str = 'fisher', # or 'smallest': what is made of the p-values
         held_out: float = 1/3, # share of the clean images that make the p-values
         references: int = 10_000, # clean images at most among which neighbours are sought
@@ -185,10 +186,10 @@ def fit_responses(self: GeneralDetector,
     self._learn(*parts[:2], y, parts[2], clean.units, columns)
     return self._is_fitted(torch.zeros(0, dtype=torch.int64)) # no image was seen
 
-# %% ../nbs/05d_general.ipynb #92013883
+# %% ../nbs/05d_general.ipynb #54867a3f
 @patch
 def read(self: GeneralDetector, responses): # what the signals are given of them
-    if len(responses) and _is_normalized(responses) != self.normalized_:
+    if responses.r.any() and _is_normalized(responses) != self.normalized_:
         want = 'normalised' if self.normalized_ else 'not normalised (`observe` with normalize=False)'
         raise ValueError(f'responses: expected them {want}, as in fit')
     return reduced(responses, self.columns_)
@@ -229,7 +230,7 @@ class _Passing:
     @property
     def labels(self): return torch.cat(self._labels) if self._labels else None
 
-# %% ../nbs/05d_general.ipynb #9878cca8
+# %% ../nbs/05d_general.ipynb #053a9767
 @patch
 def settle(self: _Passing): # which units are read: from now on only these are kept
     if self.columns is not None: return
@@ -241,6 +242,7 @@ def __iter__(self: _Passing):
     for batch in self.parts:
         images, labels = parts_of(batch, self.name)
         check_images(images, self.name)
+        self.det.check_shape(images, self.name)
         if self.units is None: self.units = find_units(self.det.model, images, self.det.layers, self.det.rectify)
         self.seen.append(self._observed(images))
         if self.changed: self.versions.append(self._observed(harmless_versions(images, self.det.noise, self.det.seed)))
@@ -249,7 +251,7 @@ def __iter__(self: _Passing):
         if self.n >= _FIRST: self.settle()
         yield images
 
-# %% ../nbs/05d_general.ipynb #98c0e347
+# %% ../nbs/05d_general.ipynb #10959a74
 @patch
 def fit(self: GeneralDetector,
     x, # clean images (N, C, H, W) in [0, 1], or a loader; if it yields labels, these are the true classes
@@ -261,7 +263,7 @@ def fit(self: GeneralDetector,
     self.check_attacked(x_adv)
     if isinstance(x, Tensor) and y is not None: check_labels(y, len(x))
     passing, attacked = _Passing(self, x, changed=self.harmless), None
-    images = self.remember(passing).fit_images_
+    images, shape = self.remember(passing).fit_images_, self.shape_
     passing.settle()
     if self.needs_attacked:
         others = _Passing(self, x_adv, 'x_adv', False, passing.units, passing.columns)
@@ -270,31 +272,16 @@ def fit(self: GeneralDetector,
     self.forget()
     clean, y = passing.responses, passing.labels if y is None else y
     if len(clean) < 2: raise ValueError('x: expected two images or more')
+    if y is not None: warn_of_guesses(clean.pred, check_labels(y, len(clean), clean.n_classes))
     y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
     self._learn(clean, attacked, y, passing.harmless, passing.units, passing.columns)
+    self.shape_ = shape
     return self._is_fitted(images)
 
-# %% ../nbs/05d_general.ipynb #95099249
+# %% ../nbs/05d_general.ipynb #9a844115
 @patch
-def observed(self: GeneralDetector, x, units=None):
-    return observe(self.model, x, units, self.batch_size, normalize=False)
-
-@patch
-def score_samples(self: GeneralDetector,
-    x, # (N, C, H, W) images in [0, 1], or a loader
-    on_error: str = 'warn', # where an image has no score; see `check_scores`
-) -> np.ndarray: # (N,) floats: higher = more suspicious
-    "How suspicious each image is"
-    self.check_fitted()
-    self.check_network()
-    scores, at = [], 0
-    with observing(self.model, self.units_, normalize=False) as run:
-        for batch in batches(x, self.batch_size)[0]:
-            seen = run(batch)
-            scores.append(self.score_responses(replace(seen, index=at + torch.arange(len(seen))), on_error))
-            at += len(seen)
-    if not scores: raise ValueError('x: expected at least one image')
-    return np.concatenate(scores)
+def reads(self: GeneralDetector): # (m,) bool: to judge, layers without any of these are not hooked
+    return torch.zeros(len(self.units_), dtype=torch.bool).index_fill(0, self.columns_, True)
 
 # %% ../nbs/05d_general.ipynb #14b92470
 def _higher(det, clean, harmless, fpr): # the higher of two thresholds
