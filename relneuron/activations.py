@@ -242,7 +242,7 @@ def fit(self: MeansDetector,
         for _ in other: pass
         attacked = replace(other.means, index=origins(other.sketches, clean.sketches))
     self.fit_responses(clean.means, attacked, clean.labels if y is None else y)
-    vars(self).update({k: known[k] for k in ('fit_images_', 'network_') if k in known})
+    vars(self).update({k: known[k] for k in ('fit_images_', 'network_', 'shape_') if k in known})
     return self
 
 # %% ../nbs/06d_activations.ipynb #78edf53f
