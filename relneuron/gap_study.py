@@ -141,4 +141,5 @@ def show_gap(record, figure: str = 'balanced_accuracy'): # the matplotlib figure
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.xaxis.set_minor_formatter(NullFormatter())
+    grid.figure.set_dpi(150)
     return grid.figure
