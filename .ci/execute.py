@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 import traceback
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from glob import glob
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
 from execnb.nbio import write_nb
@@ -49,7 +51,8 @@ def execute(path, flags):
     write_nb(nb, path)
 
 def commit():
-    "The commit that is checked out"
+    "The commit that is checked out; `COMMIT` says it on a machine that has only a copy of the files"
+    if 'COMMIT' in os.environ: return os.environ['COMMIT']
     command = ['git', 'describe', '--always', '--abbrev=40']
     try: return subprocess.run(command, capture_output=True, text=True).stdout.strip() or 'unknown'
     except OSError: return 'unknown' # no git on this machine
@@ -65,22 +68,33 @@ def write_record(path, flags, results):
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(json.dumps(record, indent=1))
 
+def attempt(path, flags):
+    "Run a notebook and say how it went"
+    start, passed = time.time(), True
+    try: execute(path, flags)
+    except Exception:
+        passed = False
+        print(f'{path}\n{traceback.format_exc()}', file=sys.stderr, flush=True)
+    seconds = time.time() - start
+    print(f'{"" if passed else "FAILED "}{path} {seconds:.0f} s', flush=True)
+    return dict(notebook=Path(path).name, passed=passed, seconds=round(seconds))
+
+def attempts(paths, flags, workers):
+    "Run all of them, each in a process of its own where there are several workers"
+    if workers == 1: yield from (attempt(p, flags) for p in paths)
+    else:
+        with ProcessPoolExecutor(workers, mp_context=get_context('spawn'), max_tasks_per_child=1) as pool:
+            for done in as_completed([pool.submit(attempt, p, flags) for p in paths]): yield done.result()
+
 @call_parse
 def main(path:str=None, # notebooks, folders or globs, separated by spaces; all of nbs/ without it
          flags:str='', # flags to run that are normally skipped, separated by spaces
+         workers:int=1, # notebooks at a time
          record:str=None): # file to write commit, device and results to, after every notebook
     os.environ['IN_TEST'] = '1'
     off = set(get_config().tst_flags.split()) - set(flags.split())
     results = []
-    for p in notebooks(path):
-        start = time.time()
-        passed = True
-        try: execute(p, off)
-        except Exception:
-            passed = False
-            traceback.print_exc()
-        seconds = time.time() - start
-        print(f'{"" if passed else "FAILED "}{p} {seconds:.0f} s', flush=True)
-        results.append(dict(notebook=Path(p).name, passed=passed, seconds=round(seconds)))
-        if record: write_record(record, flags, results)
+    for result in attempts(notebooks(path), off, workers):
+        results.append(result)
+        if record: write_record(record, flags, sorted(results, key=lambda r: r['notebook']))
     sys.exit(not all(r['passed'] for r in results))

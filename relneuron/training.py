@@ -74,7 +74,7 @@ def train_step(
     y: Tensor, # (n,) classes, on the model's device
     optimizer: torch.optim.Optimizer, # of the model's weights
     bf16: bool = None, # forward pass in bf16 where that is safe; without it, on CUDA only
-) -> float: # mean cross-entropy before the step
+) -> Tensor: # mean cross-entropy before the step, on the model's device; asking for its value waits for the GPU
     "One step of the optimizer on one batch"
     half = x.device.type == 'cuda' if bf16 is None else bf16
     with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
@@ -82,9 +82,12 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
-    return loss.item()
+    return loss.detach()
 
 # %% ../nbs/01a_training.ipynb #929d7382
+def _sent(t, device): # to a GPU without waiting for what it does
+    return t.pin_memory().to(device, non_blocking=True) if torch.device(device).type == 'cuda' else t.to(device)
+
 def shuffled(
     data: ImageSet, # the images
     batch_size: int, # images a batch
@@ -92,10 +95,12 @@ def shuffled(
     device = 'cpu', # where the batches go
     shift: int = 0, # see `augment`
     flip: bool = False, # see `augment`
+    even: bool = False, # leave out the rest that makes no whole batch, another rest each time
 ) -> Iterable: # of (images, classes)
     "All images once, in random order and augmented, a batch at a time"
     for rows in torch.randperm(len(data), generator=order).split(batch_size):
-        yield augment(data.x[rows].to(device), shift, flip), data.y[rows].to(device)
+        if even and len(rows) < batch_size: continue
+        yield augment(_sent(data.x[rows], device), shift, flip), _sent(data.y[rows], device)
 
 # %% ../nbs/01a_training.ipynb #e5396676
 class TrainingState:
@@ -115,8 +120,9 @@ class TrainingState:
 
     def note(self, loss, test_accuracy, seconds):
         "Record an epoch"
-        self.records.append(dict(epoch=len(self.records) + 1, loss=round(loss, 5),
-                                 test_accuracy=round(test_accuracy, 5), seconds=round(seconds, 2)))
+        shown = test_accuracy if test_accuracy is None else round(test_accuracy, 5)
+        self.records.append(dict(epoch=len(self.records) + 1, loss=round(loss, 5), test_accuracy=shown,
+                                 seconds=round(seconds, 2)))
 
     @property
     def parts(self) -> dict: return dict(model=self.model, opt=self.optimizer, sched=self.schedule)
@@ -148,10 +154,10 @@ def train_epoch(
     model.train()
     total, n = 0., 0
     for x, y in parts:
-        total += train_step(model, x, y, state.optimizer, bf16)*len(x)
+        total += train_step(model, x, y, state.optimizer, bf16).double()*len(x)
         state.schedule.step()
         n += len(x)
-    return total/n
+    return float(total)/n
 
 # %% ../nbs/01a_training.ipynb #f1ebe93c
 def pgd_images(
@@ -233,27 +239,30 @@ def train(
     epsilon: float = 0., # L-inf size of attacks to learn from; 0: from the images themselves
     attack_steps: int = 10, # of each attack; see `pgd_images`
     ramp: float = .5, # share of the training over which epsilon grows; see `attacked_parts`
-    compile: bool = False, # through `torch.compile`
+    compile: bool = False, # through `torch.compile`; batches are then all of one size, see `even` in `shuffled`
+    test_every: int = 1, # epochs after which the accuracy is measured; after the last always, None after the others
     seed: int = 0, # of the order of the images and of their augmentation
     resume = None, # file to keep the state in after each epoch, and to go on from; `ValueError` if of another training
     show: bool = None, # progress bar
 ) -> list: # one dict an epoch: epoch, loss, test_accuracy, seconds
     "Train a classifier with a one-cycle learning rate; it is left in evaluation mode"
     check_labels(data.y, len(data), check_model(model, data.x, 'data.x'), 'data.y')
-    device, steps = device_of(model), -(-len(data)//batch_size)
+    device, steps = device_of(model), len(data)//batch_size if compile else -(-len(data)//batch_size)
+    if not steps: raise ValueError(f'batch_size: expected at most the {len(data)} images with compile, got {batch_size}')
     attack = _attack(epsilon, attack_steps, ramp)
     mark = resume and training_mark(model, data, epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer,
-                                    weight_decay=weight_decay, shift=shift, flip=flip, seed=seed, **attack)
+                                    weight_decay=weight_decay, shift=shift, flip=flip, seed=seed, **attack, **({'compile': True} if compile else {}))
     state = TrainingState(model, make_optimizer(model, optimizer, lr, weight_decay), epochs*steps, lr, seed, mark)
     torch.manual_seed(seed)
     if resume and Path(resume).exists(): state.load(resume)
     net = torch.compile(model) if compile else model
     for epoch in range(len(state.records) + 1, epochs + 1):
         start = time.perf_counter()
-        parts = shuffled(data, batch_size, state.order, device, shift, flip)
+        parts = shuffled(data, batch_size, state.order, device, shift, flip, even=compile)
         if attack: parts = attacked_parts(net, parts, state, **attack)
         loss = train_epoch(net, progress(parts, steps, f'epoch {epoch}/{epochs}', show), state, bf16)
-        state.note(loss, accuracy(model, test, 1000), time.perf_counter() - start)
+        measured = epoch == epochs or epoch % test_every == 0
+        state.note(loss, accuracy(model, test, 1000) if measured else None, time.perf_counter() - start)
         if resume: state.save(resume)
     model.eval()
     return state.records
@@ -302,6 +311,7 @@ def train_recipe(
     resume = None, # see `train`
     epochs: int = None, # instead of the recipe's
     compile: bool = False, # see `train`
+    test_every: int = 1, # likewise
     show: bool = None, # progress bar
 ) -> nn.Module: # as read back from `path`
     "Train one of our networks from its recipe and write its checkpoint"
@@ -310,7 +320,7 @@ def train_recipe(
     torch.manual_seed(0)
     model = build(recipe.model).to(device)
     data, test = load_data(recipe.data), load_data(recipe.data, 'test')
-    records = train(model, data, test, **recipe.settings, resume=resume, compile=compile, show=show)
+    records = train(model, data, test, **recipe.settings, resume=resume, compile=compile, test_every=test_every, show=show)
     held = {f'{e:g}': accuracy_under_attack(model, test[:1000], e) for e in (.1, .2, .3) if recipe.epsilon}
     save_checkpoint(model, path, recipe.model, data=recipe.data, recipe=recipe.settings, seed=0,
                     torch=torch.__version__, device=str(device), compile=compile, records=records,
