@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['plain', 'modules_of', 'image_hashes', 'fingerprint', 'atomic_write', 'is_memory_error', 'check_out', 'check_device',
-           'StageFunction', 'stage', 'Given', 'Stage', 'Stages', 'lock_of', 'frozen', 'eager', 'device_of',
-           'precision_of', 'as_input', 'outputs_of', 'undecided', 'check_model', 'logits', 'show_images']
+           'StageFunction', 'stage', 'Given', 'Stage', 'Stages', 'lock_of', 'full_precision', 'frozen', 'eager',
+           'device_of', 'precision_of', 'as_input', 'outputs_of', 'undecided', 'check_model', 'logits', 'show_images']
 
 # %% ../nbs/000_core.ipynb #b3c4f476
 import hashlib
@@ -280,13 +280,42 @@ def _check_weights(model):
     if not empty: return
     raise ValueError(f'model: {listed(empty)} has no weights yet: call the model on images once, or load them')
 
+_TF32 = [[], 0] # the flags as they were, and how many need full precision
+
+def _flags() -> list: # of (owner, name, value) of what lets a GPU multiply in TF32
+    found = []
+    for owner in (torch.backends.cudnn, torch.backends.cuda.matmul):
+        try: found.append((owner, 'allow_tf32', owner.allow_tf32))
+        except RuntimeError: # torch refuses this name where the newer one was used
+            parts = (owner.conv, owner.rnn) if owner is torch.backends.cudnn else (owner,)
+            found += [(part, 'fp32_precision', part.fp32_precision) for part in parts]
+    return found
+
+@contextmanager
+def full_precision():
+    "Inside `with`, float32 is float32 on a GPU too: no TF32, which keeps ten bits of each factor"
+    if not torch.cuda.is_initialized():
+        yield
+        return
+    with _COUNTING:
+        if not _TF32[1]:
+            _TF32[0] = _flags()
+            for owner, name, _ in _TF32[0]: setattr(owner, name, False if name == 'allow_tf32' else 'ieee')
+        _TF32[1] += 1
+    try: yield
+    finally:
+        with _COUNTING:
+            _TF32[1] -= 1
+            if not _TF32[1]:
+                for owner, name, value in _TF32[0]: setattr(owner, name, value)
+
 @contextmanager
 def frozen(
     model: nn.Module, # any torch model
 ):
-    "Evaluation mode and no gradients of the weights, inside `with`, for one thread at a time; all is restored"
+    "Evaluation mode, no gradients of the weights, `full_precision`, for one thread at a time; then all as it was"
     _check_weights(model)
-    with lock_of(model):
+    with lock_of(model), full_precision():
         with _COUNTING: held = _hold(model)
         try: yield model
         finally:

@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .checks import check_images, listed
-from .core import as_input, check_model, device_of, eager, frozen, is_memory_error, plain
+from .core import as_input, check_model, eager, frozen, is_memory_error, plain
 from .following import Watch
 
 # %% ../nbs/03_layers.ipynb #8cdef529
@@ -178,7 +178,6 @@ def _tolerance(model, passes):
     quantised = any(type(m).__module__.startswith('torch.ao.nn.') for m in model.modules())
     found = {p for one in passes for p in one.precisions if p.is_floating_point}
     eps = max(torch.finfo(p).eps for p in (torch.float32, *found))
-    if device_of(model).type == 'cuda': eps = max(eps, 2**-10) # TF32
     return 4*max(eps, 2**-8 if quantised else 0)**.5
 
 # %% ../nbs/03_layers.ipynb #ab648b5e
