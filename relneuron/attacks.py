@@ -46,7 +46,16 @@ def _check_epsilon(attack, epsilon):
     if epsilon is not None and epsilon <= 0: raise ValueError(f'epsilon: expected a positive number, got {epsilon}')
     return epsilon
 
-# %% ../nbs/02_attacks.ipynb #56978120
+# %% ../nbs/02_attacks.ipynb #5d0545f1
+def _criterion(labels, targeted): # what foolbox calls a criterion
+    from foolbox.criteria import Misclassification, TargetedMisclassification
+    return (TargetedMisclassification if targeted else Misclassification)(labels)
+
+# %% ../nbs/02_attacks.ipynb #5ff0a44b
+def _without_nan(attacked, clean): # the clean image where a gradient was NaN
+    return torch.where(attacked.isnan().flatten(1).any(1).view(-1, 1, 1, 1), clean, attacked)
+
+# %% ../nbs/02_attacks.ipynb #6f747315
 class _Task:
     "One attack on one image set: what is wanted, what counts, and the key of each image"
     def __init__(self, model, data, attack, epsilon=None, targets=None, seed=0):
@@ -65,14 +74,11 @@ class _Task:
         return is_adversarial(out, self.labels[rows], self.targeted)
 
     def run(self, fmodel, rows): # the images `rows`, attacked; what is random in it depends on them and on `seed` alone
-        from foolbox.criteria import Misclassification, TargetedMisclassification
-        device = device_of(self.model)
-        criterion = (TargetedMisclassification if self.targeted else Misclassification)(self.labels[rows].to(device))
-        clean = self.data.x[rows]
+        device, clean = device_of(self.model), self.data.x[rows]
+        criterion = _criterion(self.labels[rows].to(device), self.targeted)
         with _DRAWING, frozen(self.model), _seeded(int(fingerprint(self.seed, self.keys[rows]), 16), device):
             _, clipped, _ = self.attack(fmodel, clean.to(device, copy=True), criterion, epsilons=self.epsilon)
-        clipped = clipped.detach().cpu()
-        return torch.where(clipped.isnan().flatten(1).any(1).view(-1, 1, 1, 1), clean, clipped) # a gradient was NaN
+        return _without_nan(clipped.detach().cpu(), clean)
 
 # %% ../nbs/02_attacks.ipynb #24ee219a
 def _usable(x, x_adv, right, flipped):
@@ -80,7 +86,7 @@ def _usable(x, x_adv, right, flipped):
     changed = (x_adv != x).flatten(1).any(1) & (x_adv.flatten(1).amax(1) > 0)
     return right & flipped & changed
 
-# %% ../nbs/02_attacks.ipynb #cbedce70
+# %% ../nbs/02_attacks.ipynb #dbe897ee
 def _check_arguments(model, data, attack):
     "`TypeError` or `ValueError` for what cannot be attacked"
     if isinstance(attack, type):
@@ -92,6 +98,15 @@ def _check_arguments(model, data, attack):
         raise ValueError('model: its weights were made under torch.inference_mode, and no gradient passes them: '
                          'attack copy.deepcopy(model), made outside of it')
 
+# %% ../nbs/02_attacks.ipynb #c7ef336a
+def _warn_of_nan(lost, what, name, level): # `level`: how far up the call is that it concerns
+    "Say which images the model gives NaN for"
+    if not lost.any(): return
+    where = listed(lost.nonzero()[:, 0].tolist(), 10)
+    text = f'{name}: the model gives NaN or infinite logits for {what} {where}; left out'
+    warnings.warn(text, RuntimeWarning, stacklevel=level)
+
+# %% ../nbs/02_attacks.ipynb #248a1e5d
 def _check_task(model, data, attack):
     "Refuse what cannot work before anything is attacked → which images the model has right"
     _check_arguments(model, data, attack)
@@ -105,13 +120,6 @@ def _check_task(model, data, attack):
     raise ValueError(f'data: the model has none of {len(data)} images right: are the labels numbered as its outputs '
                      'are, and the images scaled as in its training?')
 
-def _warn_of_nan(lost, what, name, level): # `level`: how far up the call is that it concerns
-    "Say which images the model gives NaN for"
-    if not lost.any(): return
-    where = listed(lost.nonzero()[:, 0].tolist(), 10)
-    text = f'{name}: the model gives NaN or infinite logits for {what} {where}; left out'
-    warnings.warn(text, RuntimeWarning, stacklevel=level)
-
 # %% ../nbs/02_attacks.ipynb #510ec2fc
 def _fill(x_adv, rows, shards, keys):
     "Put what `shards` has of the images `rows` into `x_adv` → the rows that are still to be attacked"
@@ -120,7 +128,32 @@ def _fill(x_adv, rows, shards, keys):
     if found.any(): x_adv[rows[found]] = kept
     return rows[~found]
 
-# %% ../nbs/02_attacks.ipynb #0d8acf8e
+# %% ../nbs/02_attacks.ipynb #6b32fd8b
+def _attack_all(task, right, batch_size=200, shards=None, show=False) -> Tensor: # (N, C, H, W)
+    "The images that the model has right, attacked, or found in the shards; the others as they are"
+    x_adv = task.data.x.clone()
+    shards = None if shards is None else task.shards(shards)
+    left, fmodel = _fill(x_adv, right.nonzero()[:, 0], shards, task.keys), foolbox_model(task.model)
+    parts = list(left.split(whole(batch_size, 'batch_size')))
+    if shards: random.Random().shuffle(parts) # two processes that start together seldom attack the same batch
+    for part in progress(parts, desc=type(task.attack).__name__, show=show):
+        part = _fill(x_adv, part, shards, task.keys) # another process may have been here
+        if not len(part): continue
+        x_adv[part] = task.run(fmodel, part)
+        if shards: shards.put(task.keys[part], x_adv[part])
+    return x_adv
+
+# %% ../nbs/02_attacks.ipynb #4d71e125
+def _successful(task, x_adv, right) -> Adversarials:
+    "Those that are usable; `ValueError` where none is"
+    data, name, out = task.data, type(task.attack).__name__, logits(task.model, x_adv, show=False)
+    _warn_of_nan(undecided(out) & right, 'attacked images', 'attack', 5)
+    i = _usable(data.x, x_adv, right, is_adversarial(out, task.labels, task.targeted)).nonzero()[:, 0]
+    n = int(right.sum())
+    if not len(i): raise ValueError(f'attack: {name} flipped none of {n} correctly classified images')
+    return Adversarials(data.x[i], x_adv[i], data.y[i], out[i].argmax(1), i, len(data), n, name, task.params)
+
+# %% ../nbs/02_attacks.ipynb #e4e38a63
 @torch.inference_mode(False)
 def run_attack(
     model: nn.Module, # classifier of images in [0, 1]
@@ -136,28 +169,21 @@ def run_attack(
     "Attack the images that the model has right and keep those that it then gets wrong; `ValueError` where none is"
     _check_epsilon(attack, epsilon)
     right = _check_task(model, data, attack)
-    task, rows, x_adv = _Task(model, data, attack, epsilon, targets, seed), right.nonzero()[:, 0], data.x.clone()
-    shards = None if shards is None else task.shards(shards)
-    left, fmodel = _fill(x_adv, rows, shards, task.keys), foolbox_model(model)
-    parts = list(left.split(whole(batch_size, 'batch_size')))
-    if shards: random.Random().shuffle(parts) # two processes that start together seldom attack the same batch
-    for part in progress(parts, desc=type(attack).__name__, show=show):
-        part = _fill(x_adv, part, shards, task.keys) # another process may have been here
-        if not len(part): continue
-        x_adv[part] = task.run(fmodel, part)
-        if shards: shards.put(task.keys[part], x_adv[part])
-    out, name = logits(model, x_adv, show=False), type(attack).__name__
-    _warn_of_nan(undecided(out) & right, 'attacked images', 'attack', 4)
-    i = _usable(data.x, x_adv, right, is_adversarial(out, task.labels, task.targeted)).nonzero()[:, 0]
-    if not len(i): raise ValueError(f'attack: {name} flipped none of {len(rows)} correctly classified images')
-    return Adversarials(data.x[i], x_adv[i], data.y[i], out[i].argmax(1), i, len(data), len(rows), name, task.params)
+    task = _Task(model, data, attack, epsilon, targets, seed)
+    return _successful(task, _attack_all(task, right, batch_size, shards, show), right)
 
-# %% ../nbs/02_attacks.ipynb #51960f21
+# %% ../nbs/02_attacks.ipynb #118b3336
 def _packed(task, shards, folder):
     "The shards of a task, and the packed rows that belong to them"
     kept = task.shards(shards)
     return kept, KeyedTensors(folder, f'{kept.name}-')
 
+# %% ../nbs/02_attacks.ipynb #723fa951
+def _rows_a_file(image, limit) -> int:
+    "How many images go into a file of `limit` bytes: 16 bits a number, 24 bytes of key, one of verdict, and a header"
+    return max(1, (limit - 1000)//(2*image.numel() + 25))
+
+# %% ../nbs/02_attacks.ipynb #f3c13500
 def pack_shards(
     model: nn.Module, # these are the arguments of `run_attack`, as it was called
     data: ImageSet,
@@ -174,14 +200,20 @@ def pack_shards(
     task = _Task(model, data, attack, epsilon, targets, seed)
     kept, packed = _packed(task, shards, folder)
     rows, files = (kept.has(task.keys) & ~packed.has(task.keys)).nonzero()[:, 0], []
-    for part in rows.split(max(1, (limit - 1000)//(2*data.x[0].numel() + 25))):
+    for part in rows.split(_rows_a_file(data.x[0], limit)):
         if not len(part): break # `split` gives one empty part of nothing
         x_adv = kept.get(task.keys[part])[1]
         delta = (x_adv - data.x[part]).half()
         files.append(packed.put(task.keys[part], delta=delta, flipped=task.flipped(x_adv, part)))
     return files
 
-# %% ../nbs/02_attacks.ipynb #acbfb8ed
+# %% ../nbs/02_attacks.ipynb #77ac07b6
+def _arrived(task, rows, came): # came: what was packed of the images `rows`
+    "The attacked images again, and of which the verdict is what it was"
+    x_adv = (task.data.x[rows] + came['delta'].float()).clamp_(0, 1)
+    return x_adv, task.flipped(x_adv, rows) == came['flipped']
+
+# %% ../nbs/02_attacks.ipynb #8b7dd02a
 def unpack_shards(
     model: nn.Module, # these are the arguments of `run_attack`, as it will be called
     data: ImageSet,
@@ -199,9 +231,7 @@ def unpack_shards(
     rows = (packed.has(task.keys) & ~kept.has(task.keys)).nonzero()[:, 0]
     for part in rows.split(1000):
         if not len(part): break
-        _, came = packed.get(task.keys[part])
-        x_adv = (data.x[part] + came['delta'].float()).clamp_(0, 1)
-        same = task.flipped(x_adv, part) == came['flipped']
+        x_adv, same = _arrived(task, part, packed.get(task.keys[part])[1])
         if same.any(): kept.put(task.keys[part[same]], x_adv[same])
         counts['taken'] += int(same.sum())
         counts['left_out'] += int((~same).sum())

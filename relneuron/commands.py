@@ -22,7 +22,7 @@ from .cli import json_lines, note, text_table
 from .sources import (Found, Network, Reading, blocks_of, channels_of, check_network, check_there, class_list,
                                load_network, read_given)
 
-# %% ../nbs/09c_commands.ipynb #296f1cc2
+# %% ../nbs/09c_commands.ipynb #55f2b494
 def made_with(
     path, # a detector's file
 ) -> dict: # what `fit` noted there; nothing where the file was made in Python, or is none
@@ -32,6 +32,7 @@ def made_with(
         return json_text.loads(learned['made_with_'])
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile): return {}
 
+# %% ../nbs/09c_commands.ipynb #7e14467b
 def network_of(
     made: dict, # see `made_with`
     network: Network, # as the options say
@@ -43,6 +44,18 @@ def network_of(
         raise ValueError(f'model: the detector was fitted with {known["model"]}, which is code: '
                          f'say --model {known["model"]} to run it')
     return replace(network, **{k: v for k, v in known.items() if getattr(network, k) is None})
+
+# %% ../nbs/09c_commands.ipynb #ccda8971
+def _as_fitted(options, made): # what the options leave out, as it was for `fit`
+    known = dict(size=made.get('size'), attacks=made.get('attacks'), preset=made.get('preset'))
+    known['classes'] = made.get('class_names')
+    return replace(options, **{k: known.get(k) for k, v in vars(options).items() if v is None})
+
+# %% ../nbs/09c_commands.ipynb #d9178c28
+def _names(made, reading, model): # of the classes, given, noted by `fit`, or of the network's data; or None
+    from relneuron.data import CLASS_NAMES
+    given = class_list(reading.classes) or made.get('class_names')
+    return given or CLASS_NAMES.get(getattr(model, 'config', {}).get('data'))
 
 # %% ../nbs/09c_commands.ipynb #6144db90
 PRESET = 'paper_exp1_cw200'
@@ -61,13 +74,14 @@ class Attacking:
         "The attacks; `ValueError` for unknown ones"
         return [named_attack(a, self.preset or PRESET) for a in self.attacks or ()]
 
-# %% ../nbs/09c_commands.ipynb #496a3abc
+# %% ../nbs/09c_commands.ipynb #38d0cf4e
 @dataclass(frozen=True)
 class Loaded:
     "A network as it travels to other processes, which load it themselves"
     network: Network # as the options say
     def __call__(self): return load_network(self.network)
 
+# %% ../nbs/09c_commands.ipynb #8b33614b
 def attacked_by(
     team, # `Workers`, or None: this process does it all
     network: Network, # as the options say
@@ -83,12 +97,13 @@ def attacked_by(
         attack_in_parallel(team.executor, Loaded(network), data[k::len(attacks)], attack, **there)
     return attacked_in_turn(model, data, attacks, **how)
 
-# %% ../nbs/09c_commands.ipynb #b1ec6c9e
+# %% ../nbs/09c_commands.ipynb #b0a27ec9
 def _drawn(found, limit, seed): # some of the images, in their order
     import torch
     if limit is None or limit >= len(found): return found
     return found[torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))[:limit].sort().values]
 
+# %% ../nbs/09c_commands.ipynb #9ac3f99a
 def labelled(
     model, # `nn.Module` of images in [0, 1]
     found: Found, # as read
@@ -103,7 +118,7 @@ def labelled(
     note(f'{len(found)} images in {len(found.class_names)} classes; the network has {right:.1%} of them right')
     return ImageSet(found.x, found.y, found.class_names), right
 
-# %% ../nbs/09c_commands.ipynb #23196309
+# %% ../nbs/09c_commands.ipynb #dc0c5b0b
 def _check_kind(detector, attacks):
     "`ValueError` where a detector needs attacks and has none, or the other way round"
     if DETECTORS[detector].needs_attacked and not attacks:
@@ -113,17 +128,13 @@ def _check_kind(detector, attacks):
     if attacks and not DETECTORS[detector].needs_attacked:
         raise ValueError(f'attacks: {detector} learns from clean images alone; expected none')
 
+# %% ../nbs/09c_commands.ipynb #f4443eaf
 def _check_number(n, fpr): # of images for the threshold
     least = math.ceil(1/fpr) - 1
     if n >= least: return
     raise ValueError(f'images: {n} for the threshold are too few for a false positive rate of {fpr}; it takes {least}')
 
-_TOO_WELL_KNOWN = ('if the network was trained on these very images, more new ones will be flagged than asked for: '
-                   'give others with --calibrate')
-
-_NOT_SCALED = ('the images go to the network as they are, from 0 to 1: '
-               'give --mean and --std if it expects them normalised')
-
+# %% ../nbs/09c_commands.ipynb #037e0793
 def _check_fit(images, out, network, attacking, detector, calibrate, settings):
     "`ValueError` or `OSError` for what cannot be, before anything is loaded"
     from relneuron.core import check_out
@@ -134,13 +145,14 @@ def _check_fit(images, out, network, attacking, detector, calibrate, settings):
     attacking.chosen()
     make_detector(detector, None, settings=settings)
 
-# %% ../nbs/09c_commands.ipynb #88ba366e
+# %% ../nbs/09c_commands.ipynb #f5d179d4
 def _two_parts(found, held_out, seed): # those to learn from, and those for the threshold
     import torch
     n = max(1, round(held_out*len(found)))
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))
     return found[order[n:].sort().values], found[order[:n].sort().values]
 
+# %% ../nbs/09c_commands.ipynb #0d47b689
 def _read_for_fit(model, images, calibrate, reading, attacking, held_out):
     "Images to learn from, and images for the threshold"
     channels, seed = channels_of(model), attacking.seed
@@ -148,10 +160,20 @@ def _read_for_fit(model, images, calibrate, reading, attacking, held_out):
     if calibrate: return found, read_given(calibrate, 'test', channels, reading, labelled=False)
     return _two_parts(found, held_out, seed)
 
-def _say_what_to_know(n, right, calibrate): # `right`: see `labelled`
+# %% ../nbs/09c_commands.ipynb #3f3545d4
+_NOT_SCALED = ('the images go to the network as they are, from 0 to 1: '
+               'give --mean and --std if it expects them normalised')
+_TOO_WELL_KNOWN = ('if the network was trained on these very images, more new ones will be flagged than asked for: '
+                   'give others with --calibrate')
+
+def _say_of_scale(network):
+    if network.model.startswith('torchvision:') and not network.mean: note(_NOT_SCALED)
+
+def _say_of_labels(n, right, calibrate): # `right`: see `labelled`
     if right is None: note(f'{n} images without labels: what the network says of them counts as right')
     if right == 1 and not calibrate: note(_TOO_WELL_KNOWN)
 
+# %% ../nbs/09c_commands.ipynb #e35c9c27
 def _attack_to_fit(network, model, data, attacking, folder): # attacked images of all attacks; None without any
     import torch
     from relneuron.parallel import hired
@@ -161,13 +183,27 @@ def _attack_to_fit(network, model, data, attacking, folder): # attacked images o
     for adv in found: note(repr(adv))
     return torch.cat([adv.x_adv for adv in found])
 
+# %% ../nbs/09c_commands.ipynb #7dfc865b
 def _calibrate(det, x, fpr):
     "`calibrate`; the file remembers the images, so that `evaluate` leaves them aside"
     from relneuron.contract import near_hashes
     det.calibrate(x, fpr)
     det.calibration_images_ = near_hashes(x)
 
-# %% ../nbs/09c_commands.ipynb #03be0c1e
+# %% ../nbs/09c_commands.ipynb #429df909
+def _noted_in_file(detector, network, reading, attacking, fpr, class_names) -> str: # JSON
+    "What `made_with` gives again"
+    about = dict(detector=detector, network=network.about(), size=reading.size, attacks=attacking.attacks,
+                 preset=attacking.preset, fpr=fpr, class_names=class_names)
+    return json_text.dumps(about)
+
+# %% ../nbs/09c_commands.ipynb #8d0acb04
+def _summary(det, detector, out, fpr, n, n_attacked, n_held) -> str: # one line; n_attacked: None without attacks
+    made = '' if n_attacked is None else f' and {n_attacked} attacked'
+    return (f'{out}: {detector}, fitted on {n} clean{made} images; threshold {det.threshold_:.6g}, '
+            f'for {fpr:.1%} of clean images, from {n_held} others')
+
+# %% ../nbs/09c_commands.ipynb #308c5148
 def fit(
     images: str, # clean images: a folder (sub-folders are labels), a .npz file or a data set; NAME:train, NAME:test
     out: str, # file to write
@@ -189,27 +225,24 @@ def fit(
       relneuron fit photos detector.zip --model mine:network --detector general"""
     _check_fit(images, out, network, attacking, detector, calibrate, settings)
     classes, model = class_list(reading.classes), load_network(network)
-    if network.model.startswith('torchvision:') and not network.mean: note(_NOT_SCALED)
+    _say_of_scale(network)
     learn, hold = _read_for_fit(model, images, calibrate, reading, attacking, held_out)
     _check_number(len(hold), fpr)
     data, right = labelled(model, learn, classes)
-    _say_what_to_know(len(data), right, calibrate)
+    _say_of_labels(len(data), right, calibrate)
+    names = None if right is None and not classes else data.class_names
     det = make_detector(detector, model, channels_of(model), network.batch_size, attacking.seed, settings)
-    about = dict(detector=detector, network=network.about(), size=reading.size, attacks=attacking.attacks,
-                 preset=attacking.preset, fpr=fpr,
-                 class_names=None if right is None and not classes else data.class_names)
+    about = _noted_in_file(detector, network, reading, attacking, fpr, names)
     with kept_attacks(attacking.shards, out) as folder:
         x_adv = _attack_to_fit(network, model, data, attacking, folder)
         det.fit(data.x, x_adv, data.y)
         _calibrate(det, hold.x, fpr)
-        det.made_with_ = json_text.dumps(about)
+        det.made_with_ = about
         det.save(out)
-    made = '' if x_adv is None else f' and {len(x_adv)} attacked'
-    print(f'{out}: {detector}, fitted on {len(data)} clean{made} images; threshold {det.threshold_:.6g}, '
-          f'for {fpr:.1%} of clean images, from {len(hold)} others')
+    print(_summary(det, detector, out, fpr, len(data), None if x_adv is None else len(x_adv), len(hold)))
     return det
 
-# %% ../nbs/09c_commands.ipynb #2e86642c
+# %% ../nbs/09c_commands.ipynb #7f802f85
 def opened(
     detector: str, # file that `fit` or a detector's `save` wrote
     network: Network, # as the options say
@@ -224,17 +257,14 @@ def opened(
     det.batch_size = network.batch_size
     return det, made
 
-def _as_fitted(options, made): # what the options leave out, as it was for `fit`
-    known = dict(size=made.get('size'), attacks=made.get('attacks'), preset=made.get('preset'))
-    known['classes'] = made.get('class_names')
-    return replace(options, **{k: known.get(k) for k, v in vars(options).items() if v is None})
+# %% ../nbs/09c_commands.ipynb #7a52fdbe
+def _rows_of(found, predicted, scores, flagged, class_names): # of dicts, one an image
+    from relneuron.data import class_name
+    for name, c, s, is_flagged in zip(found.names, predicted, scores, flagged):
+        label = class_name(class_names, c) if class_names else str(c)
+        yield dict(file=name, predicted=label, score=s, verdict='adversarial' if is_flagged else 'clean')
 
-def _names(made, reading, model): # of the classes, given, noted by `fit`, or of the network's data; or None
-    from relneuron.data import CLASS_NAMES
-    given = class_list(reading.classes) or made.get('class_names')
-    return given or CLASS_NAMES.get(getattr(model, 'config', {}).get('data'))
-
-# %% ../nbs/09c_commands.ipynb #afb823bb
+# %% ../nbs/09c_commands.ipynb #d141dc1c
 def verdict_rows(
     det, # `Detector`, fitted and with its network
     blocks: Iterator, # of `Found`
@@ -242,17 +272,14 @@ def verdict_rows(
 ) -> Iterator: # of dicts: file, predicted, score, verdict
     "What a detector says of images, block by block"
     from relneuron.core import logits
-    from relneuron.data import class_name
     det.check_threshold()
     with det.scorer() as scorer:
         for found in blocks:
             scores = scorer.score_samples(found.x)
             predicted = logits(det.model, found.x, det.batch_size, show=False).argmax(1).tolist()
-            for name, c, s, flagged in zip(found.names, predicted, scores.tolist(), det.verdicts(scores).tolist()):
-                label = class_name(class_names, c) if class_names else str(c)
-                yield dict(file=name, predicted=label, score=s, verdict='adversarial' if flagged else 'clean')
+            yield from _rows_of(found, predicted, scores.tolist(), det.verdicts(scores).tolist(), class_names)
 
-# %% ../nbs/09c_commands.ipynb #d8608dac
+# %% ../nbs/09c_commands.ipynb #25223846
 def _write_table(rows) -> int: # how many are flagged
     "A line an image, as soon as it is known"
     table, flagged = csv.writer(sys.stdout, lineterminator='\n'), 0
@@ -262,6 +289,15 @@ def _write_table(rows) -> int: # how many are flagged
         flagged += row['verdict'] == 'adversarial'
     return flagged
 
+# %% ../nbs/09c_commands.ipynb #50e2dd27
+def _write_json(rows, detector, threshold) -> int: # how many are flagged
+    "One document, when all is known"
+    found = list(rows)
+    flagged = sum(row['verdict'] == 'adversarial' for row in found)
+    print(json_lines(dict(detector=str(detector), threshold=threshold, flagged=flagged, images=found)))
+    return flagged
+
+# %% ../nbs/09c_commands.ipynb #700c2349
 def detect(
     detector: str, # file that fit wrote
     images: str, # a folder, an image, a .npz file or a data set
@@ -279,14 +315,10 @@ def detect(
     det, made = opened(detector, network)
     blocks = blocks_of(images, channels_of(det.model), _as_fitted(reading, made))
     rows = verdict_rows(det, blocks, _names(made, reading, det.model))
-    if not json: flagged = _write_table(rows)
-    else:
-        found = list(rows)
-        flagged = sum(row['verdict'] == 'adversarial' for row in found)
-        print(json_lines(dict(detector=str(detector), threshold=det.threshold_, flagged=flagged, images=found)))
+    flagged = _write_json(rows, detector, det.threshold_) if json else _write_table(rows)
     if fail_on_adversarial and flagged: raise SystemExit(3)
 
-# %% ../nbs/09c_commands.ipynb #80b777a2
+# %% ../nbs/09c_commands.ipynb #331e3a04
 def _unseen(det, found): # images that neither `fit` nor the threshold knows
     import torch
     from relneuron.contract import near_hashes
@@ -297,6 +329,7 @@ def _unseen(det, found): # images that neither `fit` nor the threshold knows
     if left: note(f'{left} of {len(found)} images left aside: the detector was made with them')
     return found[fresh.nonzero()[:, 0]]
 
+# %% ../nbs/09c_commands.ipynb #74eff1e2
 _SHOWN = 'auroc', 'detection_rate', 'false_positive_rate', 'tpr_at_5_fpr'
 
 def _figures(det, name, adv, clean) -> dict: # of one attack
@@ -304,6 +337,7 @@ def _figures(det, name, adv, clean) -> dict: # of one attack
     figures = detection_metrics(clean, det.score_samples(adv.x_adv), det.threshold_)
     return dict(attack=name, flipped=adv.success_rate, attacked=len(adv)) | {k: figures[k] for k in _SHOWN}
 
+# %% ../nbs/09c_commands.ipynb #11c28765
 def _judged(det, network, data, attacking, clean, folder) -> list: # of dicts, one an attack
     "Attack the images, and see what the detector says"
     from relneuron.parallel import hired
@@ -315,7 +349,13 @@ def _judged(det, network, data, attacking, clean, folder) -> list: # of dicts, o
             rows.append(_figures(det, name, adv, clean))
     return rows
 
-# %% ../nbs/09c_commands.ipynb #db197371
+# %% ../nbs/09c_commands.ipynb #0fec9331
+def _completed(made, network, reading, attacking) -> tuple: # the three groups of options
+    "What the options leave out, as it was for `fit`; FGSM where that learned from clean images alone"
+    network, reading, attacking = network_of(made, network), _as_fitted(reading, made), _as_fitted(attacking, made)
+    return network, reading, attacking if attacking.attacks else replace(attacking, attacks=('fgsm',))
+
+# %% ../nbs/09c_commands.ipynb #b4dd369e
 def evaluate(
     detector: str, # file that fit wrote
     images: str, # clean images that fit has not seen: a folder (sub-folders are labels), a .npz file or a data set
@@ -334,8 +374,7 @@ def evaluate(
     attacking.chosen() # refuses unknown ones before the detector is read
     det, made = opened(detector, network)
     det.check_threshold()
-    network, attacking, reading = network_of(made, network), _as_fitted(attacking, made), _as_fitted(reading, made)
-    if not attacking.attacks: attacking = replace(attacking, attacks=('fgsm',))
+    network, reading, attacking = _completed(made, network, reading, attacking)
     found = read_given(images, 'test', channels_of(det.model), reading)
     found = _unseen(det, _drawn(found, attacking.limit, attacking.seed))
     data, _ = labelled(det.model, found, class_list(reading.classes))
@@ -345,7 +384,13 @@ def evaluate(
     print(json_lines(about | dict(attacks=rows)) if json else text_table(rows))
     return rows
 
-# %% ../nbs/09c_commands.ipynb #948e9d57
+# %% ../nbs/09c_commands.ipynb #0e06c39e
+def _write_summary(html, names, explained): # on stdout
+    print(f'{html}: {len(explained)} images, {sum(e["adversarial"] for e in explained)} flagged')
+    for i, (name, e) in enumerate(zip(names, explained)):
+        print(f'image {i}: {name}, {"adversarial" if e["adversarial"] else "clean"}')
+
+# %% ../nbs/09c_commands.ipynb #09206fea
 def inspect(
     detector: str, # file that fit wrote, of the kinds paper or margin
     images: str, # a folder, an image, a .npz file or a data set
@@ -369,7 +414,5 @@ def inspect(
         raise ValueError(f'detector: expected one of relevant units (paper, margin), got {type(det).__name__}')
     found = next(blocks_of(images, channels_of(det.model), _as_fitted(reading, made), first))
     explained = html_report(det, found.x, html, _names(made, reading, det.model), units)
-    print(f'{html}: {len(explained)} images, {sum(e["adversarial"] for e in explained)} flagged')
-    for i, (name, e) in enumerate(zip(found.names, explained)):
-        print(f'image {i}: {name}, {"adversarial" if e["adversarial"] else "clean"}')
+    _write_summary(html, found.names, explained)
     return explained

@@ -27,35 +27,46 @@ class Where:
         from relneuron.core import check_device
         return check_device(self.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
 
-# %% ../nbs/09a_sources.ipynb #6643bb90
+# %% ../nbs/09a_sources.ipynb #f7ac88cb
+def _loaded(path): # whatever torch or safetensors finds in the file
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    try:
+        if Path(path).suffix == '.safetensors': return load_file(path)
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except SafetensorError as e: raise ValueError(f'weights: {path} is no readable file of safetensors: {e}') from e
+    except Exception as e:
+        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        raise ValueError(f'weights: {path} is no file of weights: {reason}') from e
+
+# %% ../nbs/09a_sources.ipynb #96512e54
 def read_weights(
     path, # file of weights
 ) -> dict: # name → tensor
     "The weights in a file; `ValueError` for anything else"
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
     if not Path(path).is_file(): raise FileNotFoundError(f'weights: no file {path}')
-    try:
-        if Path(path).suffix == '.safetensors': found = load_file(path)
-        else: found = torch.load(path, map_location='cpu', weights_only=True)
-    except SafetensorError as e: raise ValueError(f'weights: {path} is no readable file of safetensors: {e}') from e
-    except Exception as e:
-        reason = (str(e).splitlines() or [type(e).__name__])[0]
-        raise ValueError(f'weights: {path} is no file of weights: {reason}') from e
+    found = _loaded(path)
     for key in ('state_dict', 'model'):
         if isinstance(found, dict) and isinstance(found.get(key), dict): found = found[key]
     tensors = {str(k).removeprefix('module.'): v for k, v in found.items()} if isinstance(found, dict) else {}
     if tensors and all(isinstance(v, torch.Tensor) for v in tensors.values()): return tensors
     raise ValueError(f'weights: expected a dict of tensors in {path}')
 
-# %% ../nbs/09a_sources.ipynb #f8062f2d
+# %% ../nbs/09a_sources.ipynb #f50679d6
 def _filled(net, weights, name):
     "The network with these weights in it; `ValueError`, saying what is amiss, where they are another's"
     try: net.load_state_dict(weights)
     except RuntimeError as e: raise ValueError(f'weights: not those of {name}: {" ".join(str(e).split())[:200]}') from e
     return net
 
+# %% ../nbs/09a_sources.ipynb #5ca045db
+def _near(name, known): # 'known: ...' the likeliest first
+    from difflib import get_close_matches
+    return f'near it: {", ".join(get_close_matches(name, known, 3, .4)) or ", ".join(known[:3])}'
+
+# %% ../nbs/09a_sources.ipynb #5cbcdee4
 def torchvision_network(
     name: str, # of a classifier in torchvision.models
     weights: dict, # name → tensor
@@ -67,10 +78,6 @@ def torchvision_network(
     last = list(models.get_model(name, weights=None).state_dict())[-1]
     if last not in weights: raise ValueError(f'weights: not those of {name}: there is no {last}')
     return _filled(models.get_model(name, weights=None, num_classes=len(weights[last])), weights, name)
-
-def _near(name, known): # 'known: ...' the likeliest first
-    from difflib import get_close_matches
-    return f'near it: {", ".join(get_close_matches(name, known, 3, .4)) or ", ".join(known[:3])}'
 
 # %% ../nbs/09a_sources.ipynb #581d7f5a
 def own_network(
@@ -110,34 +117,44 @@ class Network:
             if path.is_file(): found[k] = str(path.absolute())
         return found
 
-# %% ../nbs/09a_sources.ipynb #4474f3ef
+# %% ../nbs/09a_sources.ipynb #9d5e50e9
+def _check_weights(network, needs): # needs: has it no weights of its own?
+    "`ValueError` or `OSError` for weights too many, none, or not there"
+    if needs and not network.weights: raise ValueError(f'weights: {network.model} needs a file: --weights FILE')
+    if network.weights and not needs and not network.is_code:
+        raise ValueError(f'weights: {network.model} has its own; expected none')
+    if network.weights and not Path(network.weights).expanduser().is_file():
+        raise FileNotFoundError(f'weights: no file {network.weights}')
+
+# %% ../nbs/09a_sources.ipynb #79b9fefe
 def check_network(
     network: Network, # as the options say
 ):
     "`ValueError` or `OSError` for what cannot be, before anything is loaded"
     if not network.model: raise ValueError('model: expected one: --model NAME')
     if (network.mean is None) != (network.std is None): raise ValueError('mean, std: expected both or none')
-    needs = network.model.startswith('torchvision:')
-    if needs and not network.weights: raise ValueError(f'weights: {network.model} needs a file: --weights FILE')
-    if network.weights and not needs and not network.is_code:
-        raise ValueError(f'weights: {network.model} has its own; expected none')
-    if network.weights and not Path(network.weights).expanduser().is_file():
-        raise FileNotFoundError(f'weights: no file {network.weights}')
+    _check_weights(network, network.model.startswith('torchvision:'))
     network.where.get()
 
-# %% ../nbs/09a_sources.ipynb #8736b7c2
+# %% ../nbs/09a_sources.ipynb #3db7e3b5
+def _unscaled(network, device): # the network before `Normalized`
+    from relneuron.models import load_model
+    weights = read_weights(Path(network.weights).expanduser()) if network.weights else None
+    kind, _, name = network.model.partition(':')
+    if kind == 'torchvision': return torchvision_network(name, weights)
+    if not network.is_code: return load_model(network.model, device)
+    net = own_network(network.model)
+    return _filled(net, weights, network.model) if weights else net
+
+# %% ../nbs/09a_sources.ipynb #e5060a22
 def load_network(
     network: Network, # as the options say
 ): # `nn.Module` of images in [0, 1], in evaluation mode, on its device
     "The network itself"
-    from relneuron.models import Normalized, load_model
+    from relneuron.models import Normalized
     check_network(network)
-    device, kind = network.where.get(), network.model.partition(':')
-    weights = read_weights(Path(network.weights).expanduser()) if network.weights else None
-    if kind[0] == 'torchvision': net = torchvision_network(kind[2], weights)
-    elif network.is_code: net = own_network(network.model)
-    else: net = load_model(network.model, device)
-    if network.is_code and weights: net = _filled(net, weights, network.model)
+    device = network.where.get()
+    net = _unscaled(network, device)
     if network.mean is not None:
         n = len(network.mean)
         if n != len(network.std): raise ValueError(f'std: expected {n} numbers as in mean, got {len(network.std)}')
@@ -145,7 +162,7 @@ def load_network(
         net = Normalized(net, network.mean, network.std)
     return net.to(device).eval()
 
-# %% ../nbs/09a_sources.ipynb #ae2757f0
+# %% ../nbs/09a_sources.ipynb #f8b12d5b
 @dataclass(frozen=True)
 class Reading:
     "How images are read"
@@ -164,6 +181,7 @@ class Found:
         names = tuple(self.names[i] for i in rows.tolist())
         return replace(self, x=self.x[rows], names=names, y=None if self.y is None else self.y[rows])
 
+# %% ../nbs/09a_sources.ipynb #fa5a37ab
 def part_of(
     images: str, # as on the command line
     usual: str = 'test', # the part, where none is named
@@ -172,6 +190,7 @@ def part_of(
     name, _, part = str(images).rpartition(':')
     return (name, part) if name and part in ('train', 'test') else (str(images), usual)
 
+# %% ../nbs/09a_sources.ipynb #0fb29bf9
 def class_list(
     classes, # 'a,b,c', or a file with one a line; or a list of them
 ) -> tuple: # of strings; None without `classes`
@@ -202,16 +221,18 @@ def check_there(
     if path.suffix.lower() in ('.npz', *EXTENSIONS): return
     raise ValueError(f'{name}: {where} is neither a .npz file nor an image ({", ".join(EXTENSIONS)})')
 
-# %% ../nbs/09a_sources.ipynb #03a59d5c
-def _class_folder(path, part): # where the class folders are, and the names of all classes; None where there are none
+# %% ../nbs/09a_sources.ipynb #5201b1c0
+def _classes_in(folder) -> list: # sub-folders with images; none where images lie in the folder itself
     from relneuron.pixels import image_files, sub_folders
-    def classes(folder):
-        if image_files(folder, deep=False): return []
-        return [f for f in sub_folders(folder) if image_files(folder/f)]
-    inner = path/part if (path/part).is_dir() and classes(path/part) else path
-    names = classes(path/'train') if inner != path and (path/'train').is_dir() else []
-    return inner, tuple(names or classes(inner)) or None
+    if image_files(folder, deep=False): return []
+    return [f for f in sub_folders(folder) if image_files(folder/f)]
 
+def _class_folder(path, part): # where the class folders are, and the names of all classes; None where there are none
+    inner = path/part if (path/part).is_dir() and _classes_in(path/part) else path
+    names = _classes_in(path/'train') if inner != path and (path/'train').is_dir() else []
+    return inner, tuple(names or _classes_in(inner)) or None
+
+# %% ../nbs/09a_sources.ipynb #9acb0e1b
 def _folder(path, part, channels, reading, labelled) -> Found:
     from relneuron.data import from_folder, load_images
     from relneuron.pixels import image_files
@@ -222,6 +243,7 @@ def _folder(path, part, channels, reading, labelled) -> Found:
     files = [f.relative_to(path) for folder in folders for f in image_files(inner/folder)]
     return Found(data.x, tuple(map(str, files)), data.y, data.class_names)
 
+# %% ../nbs/09a_sources.ipynb #d1c7f3bc
 def _arrays(where, part, reading, labelled) -> Found: # a data set or a .npz file
     from relneuron.data import DATASETS, load_data, load_images
     from relneuron.pixels import open_npz
@@ -231,6 +253,7 @@ def _arrays(where, part, reading, labelled) -> Found: # a data set or a .npz fil
     data = load_data(where, part, class_names=None if where in DATASETS else class_list(reading.classes))
     return Found(data.x, tuple(map(str, range(len(data)))), data.y, data.class_names)
 
+# %% ../nbs/09a_sources.ipynb #d056cdd6
 def read_given(
     images: str, # as on the command line
     part: str = 'test', # the part, where none is named
@@ -239,21 +262,26 @@ def read_given(
     labelled: bool = True, # look for labels
 ) -> Found:
     "All the images, with labels where there are any"
-    from relneuron.data import DATASETS
+    from relneuron.data import DATASETS, load_images
     check_there(images)
     where, part = part_of(images, part)
     path = Path(where).expanduser()
     if where in DATASETS or path.suffix == '.npz': found = _arrays(where, part, reading, labelled)
     elif path.is_dir(): found = _folder(path, part, channels, reading, labelled)
-    else: found = _folder_of_one(path, channels, reading)
+    else: found = Found(*load_images(path, size=reading.size, channels=channels))
     if channels == 3 and found.x.shape[1] == 1: return replace(found, x=found.x.expand(-1, 3, -1, -1).contiguous())
     return found
 
-def _folder_of_one(path, channels, reading) -> Found:
-    from relneuron.data import load_images
-    return Found(*load_images(path, size=reading.size, channels=channels))
+# %% ../nbs/09a_sources.ipynb #f97de5b3
+def _file_blocks(path, part, channels, reading, block) -> Iterator: # a folder's images, read when they are asked for
+    from relneuron.pixels import image_files, read_images
+    inner = path/part if _class_folder(path, part)[0] != path else path
+    files = image_files(inner)
+    for i in range(0, len(files), block):
+        some = files[i:i + block]
+        yield Found(read_images(some, channels, reading.size, path), tuple(str(f.relative_to(path)) for f in some))
 
-# %% ../nbs/09a_sources.ipynb #7e25536e
+# %% ../nbs/09a_sources.ipynb #2adba715
 def blocks_of(
     images: str, # as on the command line
     channels: int = 3, # see `read_given`
@@ -261,20 +289,15 @@ def blocks_of(
     block: int = 500, # images at a time
 ) -> Iterator: # of `Found`, without labels
     "The images in blocks"
-    from relneuron.pixels import image_files, read_images
     check_there(images)
     where, part = part_of(images)
     path = Path(where).expanduser()
-    if not path.is_dir():
-        whole = read_given(images, part, channels, reading, labelled=False)
-        for i in range(0, len(whole), block):
-            yield replace(whole, x=whole.x[i:i + block], names=whole.names[i:i + block])
+    if path.is_dir():
+        yield from _file_blocks(path, part, channels, reading, block)
         return
-    inner = path/part if _class_folder(path, part)[0] != path else path
-    files = image_files(inner)
-    for i in range(0, len(files), block):
-        some = files[i:i + block]
-        yield Found(read_images(some, channels, reading.size, path), tuple(str(f.relative_to(path)) for f in some))
+    whole = read_given(images, part, channels, reading, labelled=False)
+    for i in range(0, len(whole), block):
+        yield replace(whole, x=whole.x[i:i + block], names=whole.names[i:i + block])
 
 # %% ../nbs/09a_sources.ipynb #6377cc26
 def channels_of(
