@@ -158,15 +158,16 @@ class Problems:
         return evade(attack, self.det, self.x, torch.zeros(len(self), dtype=torch.int64), (self.epsilon,), seed,
                      show=False)
 
+# %% ../nbs/06hb_attack_tests.ipynb #5d0c7a10
+class NoProblems(ValueError):
+    "No image has a solution: there is nothing that the detector flags, or passes, at this distance"
+
 # %% ../nbs/06hb_attack_tests.ipynb #db68927d
 def _check_apart(x, reach): # of the balls
     far = torch.cdist(x.flatten(1), x.flatten(1), p=torch.inf).fill_diagonal_(torch.inf)
     if far.min() > 2*reach: return
     i, j = divmod(far.argmin().item(), len(x))
     raise ValueError(f'x: images {min(i, j)} and {max(i, j)} are within {far.min():.2f}; expected more than {2*reach:g}')
-
-class NoProblems(ValueError):
-    "No image has a solution: there is nothing that the detector flags, or passes, at this distance"
 
 def binarised(
     det: Detector, # calibrated, with its network

@@ -152,12 +152,12 @@ def train_epoch(
 ) -> float: # mean loss over all images
     "One pass over the images"
     model.train()
-    total, n = 0., 0
+    losses, sizes = [], [] # read at the end: each reading waits for the GPU
     for x, y in parts:
-        total += train_step(model, x, y, state.optimizer, bf16).double()*len(x)
+        losses.append(train_step(model, x, y, state.optimizer, bf16))
+        sizes.append(len(x))
         state.schedule.step()
-        n += len(x)
-    return float(total)/n
+    return sum(loss.item()*n for loss, n in zip(losses, sizes))/sum(sizes)
 
 # %% ../nbs/01a_training.ipynb #f1ebe93c
 def pgd_images(
@@ -249,9 +249,10 @@ def train(
     check_labels(data.y, len(data), check_model(model, data.x, 'data.x'), 'data.y')
     device, steps = device_of(model), len(data)//batch_size if compile else -(-len(data)//batch_size)
     if not steps: raise ValueError(f'batch_size: expected at most the {len(data)} images with compile, got {batch_size}')
-    attack = _attack(epsilon, attack_steps, ramp)
+    attack, test_every = _attack(epsilon, attack_steps, ramp), whole(test_every, 'test_every')
+    marked = attack | ({'compile': True} if compile else {})
     mark = resume and training_mark(model, data, epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer,
-                                    weight_decay=weight_decay, shift=shift, flip=flip, seed=seed, **attack, **({'compile': True} if compile else {}))
+                                    weight_decay=weight_decay, shift=shift, flip=flip, seed=seed, **marked)
     state = TrainingState(model, make_optimizer(model, optimizer, lr, weight_decay), epochs*steps, lr, seed, mark)
     torch.manual_seed(seed)
     if resume and Path(resume).exists(): state.load(resume)
