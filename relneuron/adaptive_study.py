@@ -36,7 +36,7 @@ from .presets import make_attack
 DETECTORS = {
     "the paper's": lambda s: RelevantNeuronDetector(classifier=forest(s.trees, s.seed, 1)),
     'margins': lambda s: RelevantMarginDetector(classifier=trees_and_networks(s.trees, s.seed)),
-    'general': lambda s: GeneralDetector(),
+    'general': lambda s: GeneralDetector(noise=(1., 2., 3.35)), # as its records were made
     'logit margin': lambda s: LogitMargin(),
     'Mahalanobis': lambda s: Mahalanobis(),
     'Feature Squeezing': lambda s: FeatureSqueezing(squeezers='mnist' if s.data == 'mnist' else 'cifar10'),
@@ -111,13 +111,13 @@ def evaded(det, model, attacker, study, x, y, donors):
     seconds = torch.tensor(time.perf_counter() - begin, dtype=torch.float64)
     return dict(passed=found.passed, score=found.score, x_adv=found.x_adv, seconds=seconds)
 
-# %% ../nbs/08j_adaptive_study.ipynb #77df6f3f
+# %% ../nbs/08j_adaptive_study.ipynb #cfc09e44
 class Setting:
     "Network, images and stages of a study"
     def __init__(self,
         study: AdaptiveStudy, # what is to be run
         cache, # folder for what is made
-        shards = None, # folder of attacked images; see `run_attack`
+        shards = None, # folder of attacked images, see `run_attack`; one in `cache` without it
     ):
         self.study, self.stages = study, Stages(cache)
         self.model, s = load_model(study.model), study
@@ -125,7 +125,8 @@ class Setting:
         self.images = _first_right(self.model, test[:s.held_out[0]], s.n)
         self.calibrate, self.fresh = (test[a:b] for a, b in zip(s.held_out, s.held_out[1:]))
         attack, arguments = make_attack('fgsm', s.preset)
-        attacked = run_attack(self.model, train, attack, **arguments, shards=shards, show=False)
+        how = dict(arguments, shards=shards or self.stages.folder/'shards', show=False)
+        attacked = run_attack(self.model, train, attack, **how)
         donors = train.first(s.donors_per_class).x
         given = self.model, train, attacked.x_adv, self.calibrate, self.images.x, self.images.y, donors
         self.network, self.train, self.attacked, self.calibration, self.x, self.y, self.donors = map(Given, given)
@@ -138,7 +139,7 @@ class Setting:
         some = AdaptiveStudy(**asdict(self.study) | dict(detectors=(name,), attackers=(attacker,)))
         return self.stages(evaded, self.detector(name), self.network, attacker, some, self.x, self.y, self.donors)
 
-# %% ../nbs/08j_adaptive_study.ipynb #1d7a0ae7
+# %% ../nbs/08j_adaptive_study.ipynb #a1c4902a
 def first_evaded(
     passed, # (E, N) bool
 ) -> list: # N whole numbers: of the first epsilon at which the image evades; E: none
@@ -146,6 +147,7 @@ def first_evaded(
     passed = torch.cat([passed > .5, torch.ones_like(passed[:1], dtype=torch.bool)])
     return passed.int().argmax(0).tolist()
 
+# %% ../nbs/08j_adaptive_study.ipynb #9c3f4702
 def evasion_of(
     row: dict, # of a record
     epsilons, # the record's
@@ -182,12 +184,12 @@ def adaptive_record(setting: Setting) -> dict:
     return dict(adaptive=asdict(study), network=fingerprint(setting.model), environment=environment(), written=written,
                 detectors=detectors, rows=rows)
 
-# %% ../nbs/08j_adaptive_study.ipynb #ab7a4270
+# %% ../nbs/08j_adaptive_study.ipynb #6ee83622
 def run_adaptive(
     study: AdaptiveStudy, # what is to be run
     out, # folder for the record
     cache, # folder for what is made
-    shards = None, # folder of attacked images; see `run_attack`
+    shards = None, # folder of attacked images, see `run_attack`; one in `cache` without it
     minutes: float = None, # no new pair is begun after so many
     show: bool = None, # progress bar
 ) -> Path: # of the record
@@ -202,7 +204,7 @@ def run_adaptive(
     atomic_write(path, lambda p: p.write_text(text))
     return path
 
-# %% ../nbs/08j_adaptive_study.ipynb #1f955271
+# %% ../nbs/08j_adaptive_study.ipynb #a04f07b7
 def read_adaptive(
     folder, # where `run_adaptive` wrote to
     data: str = 'mnist', # of the study
@@ -215,6 +217,7 @@ def read_adaptive(
     if not found: raise FileNotFoundError(f'folder: no record of an adaptive study of {model} on {data} in {folder}')
     return max(found, key=lambda record: record['written'])
 
+# %% ../nbs/08j_adaptive_study.ipynb #15e1f7cf
 def attackers_of(record): # names, in the order of the study, that any detector met
     met = {row['attacker'] for row in record['rows']}
     return [a for a in record['adaptive']['attackers'] if a in met]

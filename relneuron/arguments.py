@@ -72,7 +72,10 @@ def _added(docment, default, reader, helping) -> str: # the help of one option
     shown = ','.join(map(str, default)) if isinstance(default, tuple) else default
     return f'{text} (default: {shown})'.replace('%', '%%')
 
-# %% ../nbs/09_arguments.ipynb #838aab07
+# %% ../nbs/09_arguments.ipynb #52555f93
+def _option(name): return f'--{name.replace("_", "-")}'
+def _reads(annotation): return str if annotation in (Parameter.empty, Path) else annotation
+
 def _add(p, name, docment, default, reader, helping):
     "One parameter as an argument of the parser"
     text = _added(docment, None if default is Parameter.empty else default, reader, helping)
@@ -82,9 +85,7 @@ def _add(p, name, docment, default, reader, helping):
         metavar = name.split('_')[-1].upper()
         p.add_argument(_option(name), dest=name, type=_reads(reader), default=default, metavar=metavar, help=text)
 
-def _option(name): return f'--{name.replace("_", "-")}'
-def _reads(annotation): return str if annotation in (Parameter.empty, Path) else annotation
-
+# %% ../nbs/09_arguments.ipynb #fa5488f0
 def add_arguments(
     p: argparse.ArgumentParser, # to which they are added
     f, # a function or a dataclass; annotations are objects, not text

@@ -89,13 +89,14 @@ def slopes(self: UnitMatching, clean, y, wanted):
             return seen.logits.detach(), -up
         yield slope
 
-# %% ../nbs/06ha_attackers.ipynb #fd985780
-RULES = 'selective', 'orthogonal', 'orthogonal classifier', 'joint'
-
+# %% ../nbs/06ha_attackers.ipynb #fa40fb52
 def _without(a, b): # (N, D): what of `a` is not along `b`
     return a - (a*b).sum(1, keepdim=True)/(b.square().sum(1, keepdim=True) + 1e-20)*b
 
 def _unit(v): return v/v.norm(dim=1, keepdim=True).clamp_min(1e-20)
+
+# %% ../nbs/06ha_attackers.ipynb #e66965f3
+RULES = 'selective', 'orthogonal', 'orthogonal classifier', 'joint'
 
 def descent(
     rule: str, # one of `RULES`
@@ -161,7 +162,7 @@ def slopes(self: DetectorPGD, clean, y, wanted):
             return self.both_slopes(both, z, y[at], None if wanted is None else wanted[at])
         yield slope
 
-# %% ../nbs/06ha_attackers.ipynb #95f8d6b7
+# %% ../nbs/06ha_attackers.ipynb #10af211f
 class _Walk(DetectorPGD): # remembers what it goes through
     @contextmanager
     def slopes(self, clean, y, wanted):
@@ -179,7 +180,8 @@ def walked(
     seed: int = 0, # of its starts
 ) -> Tensor: # (N·(steps + 1), C, H, W)
     "All versions that selective PGD goes through"
-    attack, y = _Walk(surrogate.det, surrogate=surrogate, steps=steps, every=steps), logits(surrogate.det.model, x).argmax(1)
+    attack = _Walk(surrogate.det, surrogate=surrogate, steps=steps, every=steps)
+    y = logits(surrogate.det.model, x).argmax(1)
     attack.met_ = []
     attack_once(attack, surrogate.det, x, y, epsilon, seed)
     return torch.cat(attack.met_)
@@ -206,14 +208,15 @@ def distilled(
     surrogate.ranks_ = surrogate.refit(lambda own, z: walked(own, z, epsilon, steps, seed), x, rounds, least)
     return surrogate
 
-# %% ../nbs/06ha_attackers.ipynb #4a8a0e5c
-def _stripes(clean, epsilon): # (N, C, H, W): columns of + and - epsilon
-    signs = torch.randint(0, 2, (*clean.shape[:2], 1, clean.shape[3]))*2. - 1
-    return (clean + epsilon*signs).clamp(0, 1)
-
+# %% ../nbs/06ha_attackers.ipynb #e13e6a75
 def _side(share, start, height): # of the square, as the budget runs out
     halvings = sum(share > at for at in (.001, .005, .02, .05, .1, .2, .4, .6, .8))
     return max(1, round((start/2**halvings)**.5*height))
+
+# %% ../nbs/06ha_attackers.ipynb #705c9f5a
+def _stripes(clean, epsilon): # (N, C, H, W): columns of + and - epsilon
+    signs = torch.randint(0, 2, (*clean.shape[:2], 1, clean.shape[3]))*2. - 1
+    return (clean + epsilon*signs).clamp(0, 1)
 
 def _squares(z, clean, epsilon, side): # one square of each image set to + or - epsilon
     z, (n, c, h, w) = z.clone(), z.shape
@@ -262,7 +265,7 @@ def search(self: JointSquare, best, rows, wanted, epsilon):
         better = found < least[at]
         z[at[better]], least[at[better]] = tried[better], found[better]
 
-# %% ../nbs/06ha_attackers.ipynb #e114bb71
+# %% ../nbs/06ha_attackers.ipynb #f79743bb
 class DonorWalk(MinimizationAttack):
     "HopSkipJump from a clean image of another class: verdicts only"
     distance = linf
@@ -291,6 +294,7 @@ class DonorWalk(MinimizationAttack):
         found = walk.run(model, x, Evades(self.det_, labels, targeted), starting_points=ep.astensor(starts))
         return restore(found)
 
+# %% ../nbs/06ha_attackers.ipynb #447094d9
 @patch
 def starts(self: DonorWalk, x, labels, targeted): # (N, C, H, W) the nearest donor that is wrong as wanted
     far = torch.cdist(x.flatten(1), self.donors_.flatten(1))

@@ -5,120 +5,25 @@
 # %% auto #0
 __all__ = ['run_attack', 'pack_shards', 'unpack_shards']
 
-# %% ../nbs/02_attacks.ipynb #a3eb407d
+# %% ../nbs/02_attacks.ipynb #7bbe8a22
 import random
-import threading
-import warnings
-from contextlib import contextmanager
-from itertools import chain
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .adversarials import Adversarials, attack_params, show_adversarials
-from .core import device_of, fingerprint, frozen, listed, logits, number, progress, undecided, whole
+from .attack_tasks import AttackTask, check_epsilon, check_task, warn_of_nan
+from .core import logits, progress, undecided, whole
 from .data import ImageSet
 from .foolbox_networks import (as_attacked, check_targets, foolbox_model, goal, is_adversarial, loss_gradient,
                                         sliced)
 from .shards import KeyedTensors, Shards, attack_keys
-
-# %% ../nbs/02_attacks.ipynb #922f20c3
-_DRAWING = threading.RLock() # torch and numpy have one source of random numbers for all threads
-
-@contextmanager
-def _seeded(seed: int, device: torch.device):
-    "Within it the random numbers of torch and of numpy begin at `seed`; afterwards both go on as if nothing had been"
-    before = np.random.get_state()
-    with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)
-        try: yield
-        finally: np.random.set_state(before)
-
-# %% ../nbs/02_attacks.ipynb #cec5a671
-def _check_epsilon(attack, epsilon):
-    "Its size as a plain number, or None; `ValueError` where the attack needs one"
-    from foolbox.attacks.base import FixedEpsilonAttack
-    if epsilon is None and isinstance(attack, FixedEpsilonAttack):
-        raise ValueError(f'epsilon: {type(attack).__name__} makes perturbations of a given size; expected a number')
-    epsilon = epsilon if epsilon is None else number(epsilon, 'epsilon')
-    if epsilon is not None and epsilon <= 0: raise ValueError(f'epsilon: expected a positive number, got {epsilon}')
-    return epsilon
-
-# %% ../nbs/02_attacks.ipynb #5d0545f1
-def _criterion(labels, targeted): # what foolbox calls a criterion
-    from foolbox.criteria import Misclassification, TargetedMisclassification
-    return (TargetedMisclassification if targeted else Misclassification)(labels)
-
-# %% ../nbs/02_attacks.ipynb #5ff0a44b
-def _without_nan(attacked, clean): # the clean image where a gradient was NaN
-    return torch.where(attacked.isnan().flatten(1).any(1).view(-1, 1, 1, 1), clean, attacked)
-
-# %% ../nbs/02_attacks.ipynb #6f747315
-class _Task:
-    "One attack on one image set: what is wanted, what counts, and the key of each image"
-    def __init__(self, model, data, attack, epsilon=None, targets=None, seed=0):
-        self.model, self.data, self.attack, self.seed = model, data, attack, whole(seed, 'seed', 0)
-        self.epsilon = epsilon = _check_epsilon(attack, epsilon)
-        self.wanted = check_targets(targets, data.y, len(data.class_names))
-        self.targeted = self.wanted is not None
-        self.labels = self.wanted if self.targeted else data.y
-        self.params = dict(attack_params(attack), epsilon=epsilon, targeted=self.targeted, seed=self.seed)
-        self.keys = attack_keys(data.x, data.y, self.wanted)
-
-    def shards(self, folder): return Shards(folder, self.model, self.attack, self.params)
-
-    def flipped(self, x_adv, rows): # which of these versions of the images `rows` are adversarial
-        out = logits(self.model, x_adv, show=False)
-        return is_adversarial(out, self.labels[rows], self.targeted)
-
-    def run(self, fmodel, rows): # the images `rows`, attacked; what is random in it depends on them and on `seed` alone
-        device, clean = device_of(self.model), self.data.x[rows]
-        criterion = _criterion(self.labels[rows].to(device), self.targeted)
-        with _DRAWING, frozen(self.model), _seeded(int(fingerprint(self.seed, self.keys[rows]), 16), device):
-            _, clipped, _ = self.attack(fmodel, clean.to(device, copy=True), criterion, epsilons=self.epsilon)
-        return _without_nan(clipped.detach().cpu(), clean)
 
 # %% ../nbs/02_attacks.ipynb #24ee219a
 def _usable(x, x_adv, right, flipped):
     "Had the model it right, is it flipped (to the target, if any), and is the image changed and not black?"
     changed = (x_adv != x).flatten(1).any(1) & (x_adv.flatten(1).amax(1) > 0)
     return right & flipped & changed
-
-# %% ../nbs/02_attacks.ipynb #dbe897ee
-def _check_arguments(model, data, attack):
-    "`TypeError` or `ValueError` for what cannot be attacked"
-    if isinstance(attack, type):
-        raise TypeError(f'attack: expected an attack object, got the class: give {attack.__name__}(...)')
-    if not callable(attack): raise TypeError(f'attack: expected an attack object, got {type(attack).__name__}')
-    if not all(hasattr(data, k) for k in ('x', 'y', 'class_names')):
-        raise TypeError(f'data: expected an ImageSet, got {type(data).__name__}')
-    if isinstance(model, nn.Module) and any(t.is_inference() for t in chain(model.parameters(), model.buffers())):
-        raise ValueError('model: its weights were made under torch.inference_mode, and no gradient passes them: '
-                         'attack copy.deepcopy(model), made outside of it')
-
-# %% ../nbs/02_attacks.ipynb #c7ef336a
-def _warn_of_nan(lost, what, name, level): # `level`: how far up the call is that it concerns
-    "Say which images the model gives NaN for"
-    if not lost.any(): return
-    where = listed(lost.nonzero()[:, 0].tolist(), 10)
-    text = f'{name}: the model gives NaN or infinite logits for {what} {where}; left out'
-    warnings.warn(text, RuntimeWarning, stacklevel=level)
-
-# %% ../nbs/02_attacks.ipynb #248a1e5d
-def _check_task(model, data, attack):
-    "Refuse what cannot work before anything is attacked → which images the model has right"
-    _check_arguments(model, data, attack)
-    out, n = logits(model, data.x, show=False), len(data.class_names)
-    if out.shape[1] < n: raise ValueError(f'data: {n} classes, but the model has {out.shape[1]} outputs')
-    lost = undecided(out)
-    if lost.all(): raise ValueError(f'data: the model gives NaN or infinite logits for all {len(data)} images')
-    _warn_of_nan(lost, 'images', 'data', 5)
-    right = (out.argmax(1) == data.y) & ~lost
-    if right.any(): return right
-    raise ValueError(f'data: the model has none of {len(data)} images right: are the labels numbered as its outputs '
-                     'are, and the images scaled as in its training?')
 
 # %% ../nbs/02_attacks.ipynb #510ec2fc
 def _fill(x_adv, rows, shards, keys):
@@ -143,17 +48,17 @@ def _attack_all(task, right, batch_size=200, shards=None, show=False) -> Tensor:
         if shards: shards.put(task.keys[part], x_adv[part])
     return x_adv
 
-# %% ../nbs/02_attacks.ipynb #4d71e125
+# %% ../nbs/02_attacks.ipynb #ec5aa8ba
 def _successful(task, x_adv, right) -> Adversarials:
     "Those that are usable; `ValueError` where none is"
     data, name, out = task.data, type(task.attack).__name__, logits(task.model, x_adv, show=False)
-    _warn_of_nan(undecided(out) & right, 'attacked images', 'attack', 5)
+    warn_of_nan(undecided(out) & right, 'attacked images', 'attack', 5)
     i = _usable(data.x, x_adv, right, is_adversarial(out, task.labels, task.targeted)).nonzero()[:, 0]
     n = int(right.sum())
     if not len(i): raise ValueError(f'attack: {name} flipped none of {n} correctly classified images')
     return Adversarials(data.x[i], x_adv[i], data.y[i], out[i].argmax(1), i, len(data), n, name, task.params)
 
-# %% ../nbs/02_attacks.ipynb #e4e38a63
+# %% ../nbs/02_attacks.ipynb #2d566499
 @torch.inference_mode(False)
 def run_attack(
     model: nn.Module, # classifier of images in [0, 1]
@@ -167,9 +72,9 @@ def run_attack(
     show: bool = None, # progress bar
 ) -> Adversarials: # on the CPU
     "Attack the images that the model has right and keep those that it then gets wrong; `ValueError` where none is"
-    _check_epsilon(attack, epsilon)
-    right = _check_task(model, data, attack)
-    task = _Task(model, data, attack, epsilon, targets, seed)
+    check_epsilon(attack, epsilon)
+    right = check_task(model, data, attack)
+    task = AttackTask(model, data, attack, epsilon, targets, seed)
     return _successful(task, _attack_all(task, right, batch_size, shards, show), right)
 
 # %% ../nbs/02_attacks.ipynb #118b3336
@@ -183,7 +88,7 @@ def _rows_a_file(image, limit) -> int:
     "How many images go into a file of `limit` bytes: 16 bits a number, 24 bytes of key, one of verdict, and a header"
     return max(1, (limit - 1000)//(2*image.numel() + 25))
 
-# %% ../nbs/02_attacks.ipynb #f3c13500
+# %% ../nbs/02_attacks.ipynb #ade13e8f
 def pack_shards(
     model: nn.Module, # these are the arguments of `run_attack`, as it was called
     data: ImageSet,
@@ -197,7 +102,7 @@ def pack_shards(
     limit: int = 15*2**20, # bytes a file
 ) -> list: # the files written
     "Write what is in the shards of this run and not yet in `folder`: perturbations as float16, with key and verdict"
-    task = _Task(model, data, attack, epsilon, targets, seed)
+    task = AttackTask(model, data, attack, epsilon, targets, seed)
     kept, packed = _packed(task, shards, folder)
     rows, files = (kept.has(task.keys) & ~packed.has(task.keys)).nonzero()[:, 0], []
     for part in rows.split(_rows_a_file(data.x[0], limit)):
@@ -213,7 +118,7 @@ def _arrived(task, rows, came): # came: what was packed of the images `rows`
     x_adv = (task.data.x[rows] + came['delta'].float()).clamp_(0, 1)
     return x_adv, task.flipped(x_adv, rows) == came['flipped']
 
-# %% ../nbs/02_attacks.ipynb #8b7dd02a
+# %% ../nbs/02_attacks.ipynb #67bb676a
 def unpack_shards(
     model: nn.Module, # these are the arguments of `run_attack`, as it will be called
     data: ImageSet,
@@ -226,7 +131,7 @@ def unpack_shards(
     seed: int = 0, # as `run_attack` will be called
 ) -> dict: # how many images were `taken` up, and how many `left_out` because 16 bits changed their verdict
     "Take up the images in `folder` that belong to this run and are not in its shards yet"
-    task, counts = _Task(model, data, attack, epsilon, targets, seed), dict(taken=0, left_out=0)
+    task, counts = AttackTask(model, data, attack, epsilon, targets, seed), dict(taken=0, left_out=0)
     kept, packed = _packed(task, shards, folder)
     rows = (packed.has(task.keys) & ~kept.has(task.keys)).nonzero()[:, 0]
     for part in rows.split(1000):

@@ -12,7 +12,7 @@ from torch import Tensor
 from .contract import Detector, check_scores
 from .core import batches, frozen, outputs_of
 
-# %% ../nbs/06_baselines.ipynb #b1a5e003
+# %% ../nbs/06_baselines.ipynb #85871d6f
 @torch.no_grad()
 def _outputs(model, x, batch_size) -> Tensor: # (N, C) logits, on the CPU
     "`logits` of a tensor or a loader, without a first image that tries the model"
@@ -20,6 +20,7 @@ def _outputs(model, x, batch_size) -> Tensor: # (N, C) logits, on the CPU
     if not outs: raise ValueError('x: expected at least one image')
     return torch.cat(outs)
 
+# %% ../nbs/06_baselines.ipynb #0b30b92a
 class _Confidence(Detector):
     "A detector that reads the logits alone and learns nothing"
     def _of_logits(self, out): raise NotImplementedError # (N, C) logits → (N,) scores
@@ -36,6 +37,7 @@ class _Confidence(Detector):
         self.check_network()
         return check_scores(self._scores(_outputs(self.model, x, self.batch_size)), on_error=on_error)
 
+# %% ../nbs/06_baselines.ipynb #79f453fc
 class MaximumSoftmax(_Confidence):
     "1 minus the largest softmax probability (Hendrycks and Gimpel 2017)"
     def _of_logits(self, out): return 1 - out.softmax(1).amax(1)

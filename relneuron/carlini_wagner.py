@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['CarliniWagnerL2']
 
-# %% ../nbs/02c_carlini_wagner.ipynb #ed1ded70
+# %% ../nbs/02c_carlini_wagner.ipynb #2ca8950e
 from functools import partial
 
 import eagerpy as ep
 import torch
+from fastcore.basics import patch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import l2
 
@@ -129,7 +130,7 @@ class _Bisection:
 
     def safest(self): self.const = self.high.clamp(max=1e10) # the smallest that worked
 
-# %% ../nbs/02c_carlini_wagner.ipynb #ae0ae480
+# %% ../nbs/02c_carlini_wagner.ipynb #3c8d965e
 class CarliniWagnerL2(MinimizationAttack):
     """Carlini and Wagner's L2 attack (2017); images that stop making progress leave the batch, and where it fails it
     returns the image itself. After a call `image_steps_` holds the number of gradients taken, one an image and step."""
@@ -161,17 +162,19 @@ class CarliniWagnerL2(MinimizationAttack):
         objective = partial(_loss_and_gradient, model, targeted, self.confidence)
         return restore(ep.astensor(self.search(objective, x.raw, labels)))
 
-    def search(self, objective, x, labels): # `objective` of `w`, clean images, constants and labels
-        "The nearest adversarial version of every image over all constants"
-        best, constants, w = _Best(x), _Bisection(len(x), self.initial_const, x.device), _to_tanh(x)
-        every = -(-self.steps//10) if self.abort_early else self.steps # `_Falling` judges never, if after all steps
-        self.image_steps_ = 0
-        for k in range(self.binary_search_steps):
-            if k == self.binary_search_steps - 1 >= 9: constants.safest()
-            rows, falling = (x, constants.const, labels), _Falling(constants.const, self.abort_ratio, every)
-            adam = _Adam(w, self.stepsize)
-            end, worked, taken = _minimise(objective, w, rows, best, adam, falling, self.steps, self.confidence)
-            self.image_steps_ += taken
-            constants.update(worked)
-            w = torch.where(best.found.view(-1, 1, 1, 1), _to_tanh(best.x), end) if self.warm_start else _to_tanh(x)
-        return best.x
+# %% ../nbs/02c_carlini_wagner.ipynb #b246724f
+@patch
+def search(self: CarliniWagnerL2, objective, x, labels): # `objective` of `w`, clean images, constants and labels
+    "The nearest adversarial version of every image over all constants"
+    best, constants, w = _Best(x), _Bisection(len(x), self.initial_const, x.device), _to_tanh(x)
+    every = -(-self.steps//10) if self.abort_early else self.steps # `_Falling` judges never, if after all steps
+    self.image_steps_ = 0
+    for k in range(self.binary_search_steps):
+        if k == self.binary_search_steps - 1 >= 9: constants.safest()
+        rows, falling = (x, constants.const, labels), _Falling(constants.const, self.abort_ratio, every)
+        adam = _Adam(w, self.stepsize)
+        end, worked, taken = _minimise(objective, w, rows, best, adam, falling, self.steps, self.confidence)
+        self.image_steps_ += taken
+        constants.update(worked)
+        w = torch.where(best.found.view(-1, 1, 1, 1), _to_tanh(best.x), end) if self.warm_start else _to_tanh(x)
+    return best.x

@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['check_images', 'check_labels', 'parts_of', 'images_of', 'whole', 'number', 'loader_of', 'batches', 'progress',
-           'listed']
+           'listed', 'is_memory_error', 'check_out', 'check_device']
 
-# %% ../nbs/000_checks.ipynb #576563d9
+# %% ../nbs/000_checks.ipynb #dc715d46
+import os
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
@@ -151,3 +153,35 @@ def listed(
     items = list(items)
     rest = len(items) - most
     return ', '.join(map(str, items[:most])) + (f' and {rest:,} more' if rest > 0 else '')
+
+# %% ../nbs/000_checks.ipynb #431e4b4b
+_MEMORY = re.compile("out of memory|not enough memory|can't allocate memory|cannot allocate memory|ALLOC_FAILED", re.I)
+
+def is_memory_error(e: BaseException) -> bool:
+    "Did the memory run out, on a CPU or a GPU?"
+    return isinstance(e, (MemoryError, torch.OutOfMemoryError)) or bool(_MEMORY.search(str(e)))
+
+# %% ../nbs/000_checks.ipynb #7ecb2a5e
+def check_out(
+    path, # a file to be written later by `atomic_write`, which makes the folders above it
+    name: str = 'path', # how the caller calls this argument
+) -> Path: # the path
+    "Raise `OSError`, naming the argument, unless a file can be written there"
+    path = Path(path)
+    if path.is_dir(): raise IsADirectoryError(f'{name}: expected a file to write, got the folder {path}')
+    above = next(p for p in path.absolute().parents if p.exists())
+    if above.is_dir() and os.access(above, os.W_OK | os.X_OK): return path
+    raise NotADirectoryError(f'{name}: cannot write {path}: {above} is no folder that can be written to')
+
+# %% ../nbs/000_checks.ipynb #dc471276
+def check_device(
+    device, # 'cpu', 'cuda', 'cuda:1', a `torch.device`
+    name: str = 'device', # how the caller calls this argument
+) -> torch.device:
+    "Raise `ValueError`, naming the argument, unless tensors can be made there"
+    try:
+        if torch.empty(1, device=device).to('cpu').numel(): return torch.device(device)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as e:
+        if is_memory_error(e): raise
+        reason = 'no such type' if 'device type' in str(e) else str(e).splitlines()[0].split('. ')[0]
+        raise ValueError(f"{name}: expected 'cpu', or a GPU that is here, got {str(device)!r}: {reason}") from e

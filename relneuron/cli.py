@@ -65,7 +65,19 @@ def overview() -> str:
                       'exit status: 0 done, 1 failure, 2 wrong arguments or input,',
                       '             3 flagged (detect --fail-on-adversarial), 130 stopped'])
 
-# %% ../nbs/09_cli.ipynb #0611e2b8
+# %% ../nbs/09_cli.ipynb #4753f171
+_BROKEN = ('a worker was killed, perhaps for want of memory; what is finished is kept, '
+           'the same command goes on from there')
+
+def _is_memory(e): # torch is not imported for this: it is there where its memory ran out
+    core = sys.modules.get('relneuron.core')
+    return isinstance(e, MemoryError) or bool(core and core.is_memory_error(e))
+
+def _is_broken(e): # likewise
+    futures = sys.modules.get('concurrent.futures')
+    return bool(futures) and isinstance(e, futures.BrokenExecutor)
+
+# %% ../nbs/09_cli.ipynb #60de2917
 _AT_FAULT = (ValueError, TypeError, ImportError, FileNotFoundError, FileExistsError, NotADirectoryError,
              IsADirectoryError, PermissionError)
 
@@ -88,17 +100,6 @@ def status_of(
     elif _is_broken(e): note(f'relneuron: {_BROKEN}')
     else: traceback.print_exception(e)
     return 2 if isinstance(e, _AT_FAULT) else 1
-
-_BROKEN = ('a worker was killed, perhaps for want of memory; what is finished is kept, '
-           'the same command goes on from there')
-
-def _is_memory(e): # torch is not imported for this: it is there where its memory ran out
-    core = sys.modules.get('relneuron.core')
-    return isinstance(e, MemoryError) or bool(core and core.is_memory_error(e))
-
-def _is_broken(e): # likewise
-    futures = sys.modules.get('concurrent.futures')
-    return bool(futures) and isinstance(e, futures.BrokenExecutor)
 
 # %% ../nbs/09_cli.ipynb #32b03296
 def _in_order(argv) -> list: # the command first: `relneuron --device cpu demo` is allowed

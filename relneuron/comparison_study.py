@@ -4,31 +4,35 @@
 
 # %% auto #0
 __all__ = ['OTHERS', 'TOGETHER', 'FACTORS', 'held_out', 'to_find', 'clean_training', 'others', 'ours', 'shown_attacks',
-           'milliseconds', 'costs', 'scored_as_attacked', 'scored_together', 'known_of', 'all_scores', 'contest',
-           'scores_of', 'found_at', 'bootstrap_interval', 'uncalibrated', 'judged', 'auroc_error', 'controlled', 'cost',
-           'pushed', 'further', 'beyond', 'detectors_to_fit', 'comparison_study']
+           'all_scores', 'contest', 'scores_of', 'uncalibrated', 'judged', 'controlled', 'cost', 'pushed', 'further',
+           'beyond', 'detectors_to_fit', 'comparison_study', 'auroc_error', 'costs', 'known_of', 'milliseconds',
+           'scored_as_attacked', 'scored_together', 'bootstrap_interval', 'found_at']
 
-# %% ../nbs/08f_comparison_study.ipynb #c514a3b5
+# %% ../nbs/08f_comparison_study.ipynb #09be060b
 import time
 from itertools import product
-from pathlib import Path
 from pkgutil import resolve_name
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .attacks import Adversarials
-from .contract import near_hashes
+from .controls import auroc_error, costs, known_of, milliseconds, scored_as_attacked, scored_together
 from .core import Given, logits, progress, stage
 from .data import ImageSet
-from .detection import RelevantNeuronDetector, forest, threshold_at
+from .detection import RelevantNeuronDetector, forest
 from .experiments import Run
 from .general import GeneralDetector
 from .judging import detection_metrics
 from .lid import SupervisedLID
 from .margin import RelevantMarginDetector, trees_and_networks
+from .thresholds import bootstrap_interval, found_at
+
+# %% ../nbs/08f_comparison_study.ipynb #fe42c51c
+_all_ = [ # those too: whoever compares detectors finds them here
+    'auroc_error', 'costs', 'known_of', 'milliseconds', 'scored_as_attacked', 'scored_together',
+    'bootstrap_interval', 'found_at']
 
 # %% ../nbs/08f_comparison_study.ipynb #7db77bb7
 def held_out(run: Run, most: int = 2000) -> tuple: # two `ImageSet`s: to calibrate on, to measure on
@@ -82,71 +86,12 @@ def ours(run: Run) -> dict: # name → detector, not fitted
     trees = forest(e.trees, e.seed)
     paper = {f'ours, mu={mu:g}': RelevantNeuronDetector(mu=mu, classifier=trees, **chosen) for mu in e.mus}
     margins = RelevantMarginDetector(classifier=trees_and_networks(e.trees, e.seed), **chosen)
-    return paper | {'ours, margins': margins, 'ours, clean only': GeneralDetector()}
+    return paper | {'ours, margins': margins, 'ours, clean only': GeneralDetector(noise=(1., 2., 3.35))} # as its records were made
 
 # %% ../nbs/08f_comparison_study.ipynb #72522f0b
 def shown_attacks(seed: int = 0) -> dict: # name → detector, not fitted
     "Detectors of others that learn from attacked images, as ours do"
     return {name: SupervisedLID(summed=name != 'multiLID', seed=seed) for name in ('LID, supervised', 'multiLID')}
-
-# %% ../nbs/08f_comparison_study.ipynb #af2e6184
-def milliseconds(work, n: int) -> float: # an image, of `n` that `work()` is about
-    "How long a call takes"
-    begin = time.perf_counter()
-    work()
-    return (time.perf_counter() - begin)/n*1e3
-
-def costs(
-    det, # fitted
-    model, # the network
-    x: Tensor, # (N, C, H, W) images to score
-) -> dict: # 'milliseconds', 'plain', 'bytes', each a tensor
-    "Milliseconds an image with the detector and with the plain network, bytes on disk"
-    with TemporaryDirectory() as folder:
-        det.save(Path(folder)/'detector.zip')
-        size = (Path(folder)/'detector.zip').stat().st_size
-    found = dict(milliseconds=milliseconds(lambda: det.score_samples(x), len(x)),
-                 plain=milliseconds(lambda: logits(model, x, det.batch_size, show=False), len(x)), bytes=size)
-    return {k: torch.tensor(float(v), dtype=torch.float64) for k, v in found.items()}
-
-# %% ../nbs/08f_comparison_study.ipynb #0415e6ef
-def scored_as_attacked(
-    det, # fitted
-    clean: ImageSet,
-) -> np.ndarray: # (N,) scores
-    "Scores of clean images that went the way of attacked ones"
-    with TemporaryDirectory() as folder:
-        Adversarials.identity(clean).save(Path(folder)/'same.safetensors')
-        same = Adversarials.load(Path(folder)/'same.safetensors').x_adv
-    batch_size = det.batch_size
-    det.set_params(batch_size=max(1, batch_size//2 - 1))
-    scores = det.score_samples(same)
-    det.set_params(batch_size=batch_size)
-    return scores
-
-# %% ../nbs/08f_comparison_study.ipynb #6bc59b44
-def scored_together(
-    det, # fitted
-    clean: Tensor, # (N, C, H, W)
-    attacked: Tensor, # (M, C, H, W)
-) -> dict: # 'together', 'apart' → scores of the same images
-    "Scores of clean and attacked images shuffled in one call, and kind by kind"
-    parts = clean[:len(attacked)], attacked
-    both = torch.cat(parts)
-    order = torch.randperm(len(both), generator=torch.Generator().manual_seed(0))
-    apart = np.concatenate([det.score_samples(part) for part in parts])
-    return dict(together=det.score_samples(both[order]), apart=apart[order.numpy()])
-
-# %% ../nbs/08f_comparison_study.ipynb #de562e03
-def known_of(
-    det, # fitted
-    judged_on: Tensor, # (N, C, H, W) images, and originals of attacked ones
-) -> dict: # 'leaked', 'units_read', 'default', each a tensor
-    "Judged images among those it was fitted on, how many units it reads (-1: any), its own threshold (NaN: none)"
-    relevant, usual = getattr(det, 'relevant_', None), det.default_threshold
-    return dict(leaked=torch.isin(near_hashes(judged_on), det.fit_images_).sum(),
-                units_read=torch.tensor(-1 if relevant is None else int(relevant.union.sum())),
-                default=torch.tensor(np.nan if usual is None else usual, dtype=torch.float64))
 
 # %% ../nbs/08f_comparison_study.ipynb #f0f5fbb6
 def all_scores(
@@ -184,30 +129,6 @@ def scores_of(run: Run, det, attack: str = None) -> dict: # see `contest`
     learned_from = run.adversarials('train', attack) if attack else None
     return run.stages(contest, det, run.network, images, learned_from, *map(Given, held_out(run)), tested).value
 
-# %% ../nbs/08f_comparison_study.ipynb #8d8ff2aa
-def found_at(
-    calibrate, # (N,) scores of clean images the threshold is set on
-    attacked, # (M,) scores of attacked images
-    fpr: float = .05, # the rate the threshold is set for
-) -> float:
-    "The share of attacked images above the threshold that `calibrate` sets"
-    return float((np.asarray(attacked) > threshold_at(calibrate, fpr)).mean())
-
-# %% ../nbs/08f_comparison_study.ipynb #85ff339d
-def bootstrap_interval(
-    calibrate, # (N,) scores of clean images the threshold is set on
-    attacked, # (M,) scores of attacked images
-    fpr: float = .05, # the rate the threshold is set for
-    draws: int = 2000, # bootstrap draws of both
-    level: float = .95, # probability of the interval
-    seed: int = 0, # of the draws
-) -> tuple: # (lowest, highest) share that is found
-    "Percentile bootstrap of the share of attacked images that is found"
-    calibrate, attacked, generator = np.sort(calibrate), np.asarray(attacked), np.random.default_rng(seed)
-    drawn = [found_at(generator.choice(calibrate, len(calibrate)), generator.choice(attacked, len(attacked)), fpr)
-             for _ in range(draws)]
-    return tuple(float(v) for v in np.quantile(drawn, [(1 - level)/2, (1 + level)/2]))
-
 # %% ../nbs/08f_comparison_study.ipynb #31d0def4
 def uncalibrated(
     scores: dict, # from `scores_of`
@@ -232,11 +153,6 @@ def judged(
                false_positives_before=found_at(calibrate, scores[f'{attack} before'].numpy()),
                auroc=figures['auroc'], tpr_at_1_fpr=figures['tpr_at_1_fpr'])
     return row | uncalibrated(scores, attack)
-
-# %% ../nbs/08f_comparison_study.ipynb #a22ccd0a
-def auroc_error(n: int, m: int) -> float: # of `n` and `m` scores
-    "Standard error of the AUROC of two samples of one distribution (Mann and Whitney)"
-    return float(np.sqrt((n + m + 1)/(12*n*m)))
 
 # %% ../nbs/08f_comparison_study.ipynb #0422ae13
 TOGETHER = 1e-3 # largest change of a score by what else is in the batch, over the largest score; see `check_contract`

@@ -5,30 +5,30 @@
 # %% auto #0
 __all__ = ['relevant_features', 'forest', 'RelevantNeuronDetector', 'load', 'DetectorForm']
 
-# %% ../nbs/05_detection.ipynb #04f3cd5f
-import warnings
+# %% ../nbs/05_detection.ipynb #f44c74a8
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from torch import Tensor, nn
 
 from .attacks import run_attack
-from .contract import Detector, Scorer, check_scores, network_key, threshold_at
-from .core import listed, number, plain, whole
+from .contract import Detector, Scorer, check_scores, threshold_at
+from .core import number, whole
 from .data import ImageSet
-from .files import read_detector, write_detector
 from .lasso import check_mus
-from .layers import layers_of
 from .observations import Responses
+from .saving import DetectorForm, load
 from .selection import UNIT_SETS, RelevantUnits, select_units, unit_set, with_fallback
 from .trees import class_probabilities
 
-# %% ../nbs/05_detection.ipynb #dde75bae
+# %% ../nbs/05_detection.ipynb #c333a03e
+_all_ = ['load', 'DetectorForm'] # from the room above: found here too
+
 _READ = WeakKeyDictionary() # a set of relevant units → what `_columns` says of it
 
 def _columns(relevant: RelevantUnits) -> tuple: # (k,) numbers of the union's units, (C, k) 1 where relevant; all 1?
@@ -173,66 +173,3 @@ def fit_attack(self: RelevantNeuronDetector,
     self.fit(data.x, attacked.x_adv, data.y)
     self.adversarials_ = attacked
     return self
-
-# %% ../nbs/05_detection.ipynb #38d31957
-def _layer_names(layers, model):
-    "`layers` with names in the place of modules"
-    if isinstance(layers, np.ndarray): layers = layers.tolist()
-    if isinstance(layers, (list, tuple)): return [_layer_names(v, model) for v in layers]
-    if not isinstance(layers, nn.Module): return layers
-    names = [] if model is None else [n for n, m in plain(model).named_modules() if m is layers]
-    if not names: raise ValueError(f'layers: the {type(layers).__name__} is no layer of the model: give names')
-    return names[0]
-
-# %% ../nbs/05_detection.ipynb #5b0a1fcf
-@patch
-def save(self: Detector,
-    path, # file to write
-    trusted = (), # types of other packages that the classifier is made of, or their full names
-):
-    "Write the fitted detector, without its network and the images it was made with, to one file"
-    self.check_fitted()
-    params = {k: v for k, v in self.get_params(deep=False).items() if k != 'model'}
-    params = {k: clone(v) if isinstance(v, BaseEstimator) else v for k, v in params.items()} # not as it may be fitted
-    if 'layers' in params: params['layers'] = _layer_names(params['layers'], self.model)
-    learned = {k: v for k, v in vars(self).items() if k.endswith('_') and k != 'adversarials_'}
-    write_detector(path, type(self), params, learned, trusted)
-
-# %% ../nbs/05_detection.ipynb #0e5afa97
-def _check_network(det, model):
-    "`ValueError` where the network has other layers than the detector's; a warning where it has other weights"
-    units = getattr(det, 'units_', None)
-    known = layers_of(model) if units is not None else {}
-    for layer, size in zip(units.layers, units.sizes) if units is not None else ():
-        if layer not in known:
-            raise ValueError(f'model: expected a network with a layer {layer}, it has {listed(known)}')
-        got = getattr(known[layer], 'out_channels', getattr(known[layer], 'out_features', size))
-        if got != size: raise ValueError(f'model: expected a network with {size} units in {layer}, got {got}')
-    if getattr(det, 'network_', None) in (None, network_key(model)): return
-    warnings.warn('model: it has not the weights of the network that the detector was fitted on: '
-                  'its scores and its threshold mean little here', stacklevel=3)
-
-# %% ../nbs/05_detection.ipynb #f211f875
-def load(
-    path, # file written by `save`
-    model: nn.Module = None, # the network the detector was fitted on; not needed for responses
-    trusted = (), # types of other packages that may be read, or their full names: their code is run
-) -> Detector: # fitted
-    "Read a fitted detector of any kind that comes with relneuron"
-    kind, params, learned = read_detector(path, trusted)
-    if not issubclass(kind, Detector): raise ValueError(f'path: {path} holds a {kind.__name__}, expected a detector')
-    try:
-        det = kind(model=model, **params)
-        for name, value in learned.items(): setattr(det, name, value)
-        det.check_params()
-    except (TypeError, ValueError, AttributeError) as e:
-        raise ValueError(f'path: {path} holds senseless settings: {e}') from e
-    if model is not None: _check_network(det, model)
-    return det
-
-# %% ../nbs/05_detection.ipynb #9f465bea
-class DetectorForm:
-    "How a stage keeps a fitted detector, without its network"
-    suffix = '.zip'
-    def save(det, path): det.save(path)
-    def load(path): return load(path)

@@ -26,7 +26,7 @@ from torch import Tensor
 from . import __version__
 from .core import atomic_write, listed
 
-# %% ../nbs/04a_files.ipynb #0d9fdae5
+# %% ../nbs/04a_files.ipynb #1a3a8fbf
 class _Refused(ValueError): "What is wrong with a file; who reads it adds the file's name"
 
 def _name(kind: type) -> str: return f'{kind.__module__}:{kind.__qualname__}'
@@ -36,8 +36,8 @@ def _from_relneuron(name: str) -> type:
     module, found = name.split(':')[0], None
     if module.startswith('relneuron.') and importlib.util.find_spec(module):
         found = getattr(importlib.import_module(module), name.split(':')[-1], None)
-    if isinstance(found, type) and _name(found) == name:
-        if issubclass(found, BaseEstimator) or is_dataclass(found): return found
+    ours = isinstance(found, type) and found.__module__.startswith('relneuron.') # a class may have moved since
+    if ours and (issubclass(found, BaseEstimator) or is_dataclass(found)): return found
     raise _Refused(f'unknown type {name!r}; expected one of relneuron')
 
 # %% ../nbs/04a_files.ipynb #35355174

@@ -12,14 +12,11 @@ import numpy as np
 from .experiments import Record
 from .generalisation_study import RATES, families
 
-# %% ../nbs/08i_generalisation_tables.ipynb #16f1582b
+# %% ../nbs/08i_generalisation_tables.ipynb #20066b5a
 LABELS = {'fgsm': 'FGSM search', 'jsma': 'JSMA', 'cw': 'C&W', 'deepfool': 'DeepFool', 'pgd-1': 'PGD Linf',
           'pgd-2': 'PGD Linf', 'pgd-3': 'PGD Linf', 'pgd-l2': 'PGD L2', 'cw-10': 'C&W 10', 'cw-20': 'C&W 20',
           'salt': 'salt', 'l1': 'L1 descent',
           'spatial': 'spatial', 'hopskipjump': 'HopSkipJump', 'boundary': 'boundary'}
-SHORT = {'RelevantNeuronDetector': 'relevant neurons', 'RelevantMarginDetector': 'relevant margins',
-         'GeneralDetector': 'general',
-         'SupervisedGeneralDetector': 'general, supervised'} # of ours
 
 def label(
     record: Record, # of the generalisation study
@@ -28,6 +25,11 @@ def label(
     "An attack as a reader knows it, with its size where it has one"
     size = record.attacks.get(f'{attack} test', {}).get('params', {}).get('epsilon')
     return LABELS.get(attack, attack) + ('' if size is None else f' {size:.2g}')
+
+# %% ../nbs/08i_generalisation_tables.ipynb #f194cff4
+SHORT = {'RelevantNeuronDetector': 'relevant neurons', 'RelevantMarginDetector': 'relevant margins',
+         'GeneralDetector': 'general',
+         'SupervisedGeneralDetector': 'general, supervised'} # of ours
 
 def row_name(
     detector: str, # as the study calls it
@@ -51,7 +53,7 @@ def figures(
     columns = pd.MultiIndex.from_tuples([(k['group'], k['name']) for k in record.kinds], names=['group', 'name'])
     return pd.DataFrame(record.pictures[figure][:, :, RATES.index(fpr)].double().numpy(), rows, columns)
 
-# %% ../nbs/08i_generalisation_tables.ipynb #40ef9439
+# %% ../nbs/08i_generalisation_tables.ipynb #8c5b4b29
 def main_rows(
     record: Record, # of the generalisation study
 ) -> list: # of (detector, shown)
@@ -59,6 +61,7 @@ def main_rows(
     first = next(d['shown'] for d in record.detectors if d['shown'])
     return [(d['detector'], d['shown']) for d in record.detectors if d['shown'] in ('', first, 'all')]
 
+# %% ../nbs/08i_generalisation_tables.ipynb #8c3e8db8
 def attack_table(
     record: Record, # of the generalisation study
     figure: str = 'found', # see `figures`
@@ -137,7 +140,7 @@ def interval_table(
     named = table.set_axis([row_name(*row) for row in table.index])
     return named.rename(columns={name: label(record, name) for name in names})
 
-# %% ../nbs/08i_generalisation_tables.ipynb #3d53532f
+# %% ../nbs/08i_generalisation_tables.ipynb #df00829a
 def group_table(
     record: Record, # of the generalisation study
     group: str, # see `interval_table`
@@ -149,6 +152,7 @@ def group_table(
     named = table.set_axis([row_name(*row) for row in table.index])
     return named.rename(columns={name: label(record, name) for name in table.columns})
 
+# %% ../nbs/08i_generalisation_tables.ipynb #e559cd71
 def kinds_table(
     record: Record, # of the generalisation study
     group: str, # see `interval_table`
@@ -159,7 +163,7 @@ def kinds_table(
     table = pd.DataFrame([dict(images=k['n'], of=k['of'], share=k['n']/k['of']) for k in rows])
     return table.set_axis([label(record, k['name']) for k in rows])
 
-# %% ../nbs/08i_generalisation_tables.ipynb #94bc8357
+# %% ../nbs/08i_generalisation_tables.ipynb #a2928582
 def verdicts_of(
     record: Record, # of the generalisation study
     detector: str, # as the study calls it
@@ -173,6 +177,7 @@ def verdicts_of(
     ends = np.cumsum([k['n'] for k in kinds])[:-1]
     return {k['name']: both for k, *both in zip(kinds, np.split(index, ends), np.split(flagged, ends))}
 
+# %% ../nbs/08i_generalisation_tables.ipynb #7e3b9ded
 def found_without(
     record: Record, # of the generalisation study
     images, # test images to leave out

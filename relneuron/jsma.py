@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['JSMA']
 
-# %% ../nbs/02b_jsma.ipynb #ad54d98f
+# %% ../nbs/02b_jsma.ipynb #d6624768
 from functools import partial
 
 import eagerpy as ep
 import torch
+from fastcore.basics import patch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import l0
 
@@ -132,7 +133,7 @@ def _search(
         left = left[ok]
     return adv, status
 
-# %% ../nbs/02b_jsma.ipynb #e73db220
+# %% ../nbs/02b_jsma.ipynb #fbd55080
 class JSMA(MinimizationAttack):
     """Jacobian-based saliency map attack: the original on pairs of features (Papernot et al. 2016), or Foolbox 2's on
     single ones. After a call `status_` says of each image how it ended: 'success', 'no valid pair', 'no valid feature'
@@ -168,14 +169,18 @@ class JSMA(MinimizationAttack):
         self.status_ = [('success', stuck, 'budget spent')[i] for i in status.tolist()]
         return restore(ep.astensor(adv))
 
-    def most_steps(self, d): # of `d` features
-        steps = int(d*self.gamma//2) if self.variant == 'pair' else 2**31
-        return min(steps, self.max_iter or steps)
+# %% ../nbs/02b_jsma.ipynb #be4d7945
+@patch
+def most_steps(self: JSMA, d): # of `d` features
+    steps = int(d*self.gamma//2) if self.variant == 'pair' else 2**31
+    return min(steps, self.max_iter or steps)
 
-    def saliency(self, model, x, target):
-        if self.variant == 'single': return _single_saliency(model, x, target)
-        return _pair_saliency(model, x, target, self.logits)
+@patch
+def saliency(self: JSMA, model, x, target):
+    if self.variant == 'single': return _single_saliency(model, x, target)
+    return _pair_saliency(model, x, target, self.logits)
 
-    def change(self, flat, count, a, b):
-        if self.variant == 'pair': return _pair_change(flat, count, a, b, self.theta, self.logits)
-        return _single_change(flat, count, a, self.theta, self.max_perturbations_per_feature, self.direction)
+@patch
+def change(self: JSMA, flat, count, a, b):
+    if self.variant == 'pair': return _pair_change(flat, count, a, b, self.theta, self.logits)
+    return _single_change(flat, count, a, self.theta, self.max_perturbations_per_feature, self.direction)

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['detection_metrics', 'evaluate', 'show_verdicts', 'compare_sets', 'identity_control', 'harmless_changes',
-           'harmless_versions', 'harmless_table']
+           'usual_noise', 'harmless_versions', 'harmless_table']
 
-# %% ../nbs/05b_judging.ipynb #af29d47c
+# %% ../nbs/05b_judging.ipynb #028de5ce
+import math
 from pathlib import Path
 
 import numpy as np
@@ -143,19 +144,33 @@ def _jpeg(image: Tensor, quality: int) -> Tensor: # (C, H, W), C = 1 or 3
     rgb = image if len(image) == 3 else image.expand(3, -1, -1)
     return T.jpeg((rgb*255).round().byte(), quality)[:len(image)].float()/255
 
-# %% ../nbs/05b_judging.ipynb #4d2072a0
+# %% ../nbs/05b_judging.ipynb #6b70b260
+_CHANGES = ('blur', 'JPEG', 'gamma 0.8', 'gamma 1.25')
+
+def _changed(x: Tensor, kind: str) -> Tensor: # (N, C, H, W)
+    "Images with one of `_CHANGES`"
+    from torchvision.transforms.v2 import functional as T
+    if kind == 'blur': return T.gaussian_blur(x, 3, .7).clamp(0, 1)
+    if kind == 'JPEG': return torch.stack([_jpeg(image, 75) for image in x])
+    return x**float(kind.split()[1])
+
+# %% ../nbs/05b_judging.ipynb #6fc44ec1
 def harmless_changes(
     x: Tensor, # (N, C, H, W) clean images
     l2: Tensor, # (N,) norm the noise gets, as of an attack on these images
     seed: int = 0, # of the noise
 ) -> dict: # name → (N, C, H, W) changed images
     "Changes that are no attack: random noise of a given norm, Gaussian blur, JPEG at quality 75, gamma 0.8 and 1.25"
-    from torchvision.transforms.v2 import functional as T
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
     noise = noise/noise.flatten(1).norm(dim=1).view(-1, 1, 1, 1)*l2.view(-1, 1, 1, 1)
-    jpeg = torch.stack([_jpeg(image, 75) for image in x])
-    return {'noise': (x + noise).clamp(0, 1), 'blur': T.gaussian_blur(x, 3, .7).clamp(0, 1), 'JPEG': jpeg,
-            'gamma 0.8': x**.8, 'gamma 1.25': x**1.25}
+    return {'noise': (x + noise).clamp(0, 1)} | {kind: _changed(x, kind) for kind in _CHANGES}
+
+# %% ../nbs/05b_judging.ipynb #debb3b58
+def usual_noise(
+    shape, # (C, H, W) of the images
+) -> tuple: # of L2 norms
+    "Norms of noise that count as harmless: 1, 2 and 3.35 for MNIST's 784 values, else in proportion to their root"
+    return tuple(norm*math.sqrt(math.prod(shape)/784) for norm in (1., 2., 3.35))
 
 # %% ../nbs/05b_judging.ipynb #7ef88679
 def _noisy(x, l2, hashes, seed): # noise of that norm, drawn from the image's own hash
@@ -163,22 +178,20 @@ def _noisy(x, l2, hashes, seed): # noise of that norm, drawn from the image's ow
     noise = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators])
     return (x + noise*(l2/noise.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)).clamp(0, 1)
 
-# %% ../nbs/05b_judging.ipynb #62487805
-_CHANGES = ('blur', 'JPEG', 'gamma 0.8', 'gamma 1.25') # of `harmless_changes`, besides noise
-
+# %% ../nbs/05b_judging.ipynb #8b067f5c
 def harmless_versions(
     x: Tensor, # (N, C, H, W) images in [0, 1]
-    noise: tuple = (1., 2., 3.35), # L2 norms of noise
+    noise: tuple = None, # L2 norms of noise; `usual_noise` of their shape without it
     seed: int = 0, # of the changes
 ) -> Tensor: # (N, C, H, W), on the CPU
     "Each image with noise, blurred, through JPEG, darker or lighter"
-    x, hashes, kinds = x.detach().cpu(), image_hashes(x), (*noise, *_CHANGES)
+    norms = usual_noise(x.shape[1:]) if noise is None else noise
+    x, hashes, kinds = x.detach().cpu(), image_hashes(x), (*norms, *_CHANGES)
     kind, changed = (hashes + seed) % len(kinds), x.clone()
     for k, what in enumerate(kinds):
         rows = kind == k
         if not rows.any(): continue
-        if isinstance(what, str): changed[rows] = harmless_changes(x[rows], torch.ones(int(rows.sum())))[what]
-        else: changed[rows] = _noisy(x[rows], what, hashes[rows], seed)
+        changed[rows] = _changed(x[rows], what) if what in _CHANGES else _noisy(x[rows], what, hashes[rows], seed)
     return changed
 
 # %% ../nbs/05b_judging.ipynb #c38fc214

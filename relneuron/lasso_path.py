@@ -5,17 +5,24 @@
 # %% auto #0
 __all__ = ['walk_paths', 'lazy_weights']
 
-# %% ../nbs/03ac_lasso_path.ipynb #5d04347f
+# %% ../nbs/03ac_lasso_path.ipynb #f979a1df
 from dataclasses import dataclass, replace
 
 import numpy as np
 from fastcore.basics import patch
-from scipy.linalg import qr_delete, solve_triangular
+from scipy.linalg import qr_delete
+from scipy.linalg.lapack import dtrtrs
 
 from .lasso_solvers import active_set
 from .moments import LazyGram, group_size
 
-# %% ../nbs/03ac_lasso_path.ipynb #3620f17f
+# %% ../nbs/03ac_lasso_path.ipynb #115a939b
+def _solved(R, b, transposed=False):
+    "x with `R x = b`, or `Rᵀ x = b`, for an upper triangle; by LAPACK, since scipy's checks take longer than this"
+    there, lower = (R, False) if R.flags.f_contiguous else (R.T, True)
+    return dtrtrs(there, b, lower=lower, trans=transposed != lower)[0]
+
+# %% ../nbs/03ac_lasso_path.ipynb #5e462382
 @dataclass(frozen=True, repr=False, eq=False)
 class _Point:
     "A point of a class's path"
@@ -29,9 +36,9 @@ class _Point:
     def line(self, target, pulls=None, multiplier=None):
         "Weights and residual, and what each of them changes by as the multiplier falls by 1"
         pulls = self.pulls if pulls is None else pulls
-        z = solve_triangular(self.R, pulls, trans=1, check_finite=False)
+        z = _solved(self.R, pulls, True)
         y = self.Q.T @ target - (self.multiplier if multiplier is None else multiplier)*z
-        w, dw = solve_triangular(self.R, np.stack([y, z], 1), check_finite=False).T
+        w, dw = _solved(self.R, np.stack([y, z], 1)).T
         return w, dw, target - self.Q @ y, -self.Q @ z
 
 # %% ../nbs/03ac_lasso_path.ipynb #1901b716

@@ -62,7 +62,7 @@ def channel_axis(
     "Where the channels are: before the pixels in a convolution, last in a fully-connected layer"
     return out.ndim - 1 - len(getattr(module, 'kernel_size', ()))
 
-# %% ../nbs/03_layers.ipynb #3900461e
+# %% ../nbs/03_layers.ipynb #eec91d25
 def _strided(out):
     "An ordinary tensor of what a quantised or MKL-DNN layer gives"
     if out.is_quantized: return out.dequantize()

@@ -21,13 +21,14 @@ from .explanation import explain
 from .maps import compare_changes, map_changes, with_random
 from .selection import four_sets
 
-# %% ../nbs/08b_map_study.ipynb #ef09df37
+# %% ../nbs/08b_map_study.ipynb #f6ad6618
 @stage(DetectorForm)
 def fitted(det, clean, several, n, draw, y):
     "A detector that has learned"
     seen = in_turn([clean], n, draw)
     return det.fit_responses(seen, in_turn(several, n, draw), y[seen.index])
 
+# %% ../nbs/08b_map_study.ipynb #13301378
 def paper_detector(run: Run, attack: str): # a stage
     "The paper's detector for the smallest mu: shared units, with the label"
     e = run.exp
@@ -35,11 +36,12 @@ def paper_detector(run: Run, attack: str): # a stage
     learned = dict(clean=run.clean('train', attack), y=run.labels('train', attack), **run.learned_from(attack, e.seed))
     return run.stages(fitted, det, **learned)
 
+# %% ../nbs/08b_map_study.ipynb #1254a08f
 def views(adv: Adversarials) -> dict: # name → arguments of `set_cam`
     "Ways to look at an image and its attacked version"
     return {'signed': {}, 'ReLU': dict(sign='positive'), 'same class': dict(target=adv.y)}
 
-# %% ../nbs/08b_map_study.ipynb #b8b7d1fe
+# %% ../nbs/08b_map_study.ipynb #f4f3f1cb
 @stage('tensors', ignore=('show',))
 def map_distances_of(model, adv, det, clean, n, draws, show):
     "'view/set/measure' → (n,) distances, of the four sets, and of random ones as 'random as ...' (mean of `draws`)"
@@ -54,6 +56,7 @@ def map_distances_of(model, adv, det, clean, n, draws, show):
                 found |= {f'{view}/{k}/{measure}': own, f'{view}/random as {k}/{measure}': torch.stack(drawn).mean(0)}
     return found
 
+# %% ../nbs/08b_map_study.ipynb #650acb4b
 def maps_apart(run: Run, attack: str, n: int = 500, draws: int = 5) -> dict: # view → set → measure → (n,)
     "Distances between the maps of images and of their attacked versions, for the sets of the paper's detector"
     adv, clean = run.adversarials('test', attack), run.clean('train', attack)
@@ -76,7 +79,7 @@ def map_claims(attack: str, apart: dict) -> list: # one dict a view, measure and
                                  **figures, **tests))
     return rows
 
-# %% ../nbs/08b_map_study.ipynb #56477f7b
+# %% ../nbs/08b_map_study.ipynb #d1812b1e
 class Told:
     "How a stage keeps tensors and what is said of them"
     def save(value, path):
@@ -87,6 +90,7 @@ class Told:
         with safe_open(path, 'pt') as f: found = json.loads(f.metadata()['told'])
         return found, unflatten(load_file(path))
 
+# %% ../nbs/08b_map_study.ipynb #bbca287d
 @stage(Told)
 def first_verdicts(model, adv, seen, det):
     "`explain` for the first attacked image that is caught and the first that is missed"
@@ -104,6 +108,7 @@ def explained(run: Run, attack: str) -> tuple: # ('caught' or 'missed' → dict,
     adv, seen = run.adversarials('test', attack), run.attacked('test', attack)
     return run.stages(first_verdicts, run.network, adv, seen, paper_detector(run, attack)).value
 
+# %% ../nbs/08b_map_study.ipynb #b5e8edd9
 def three_classes(run: Run, attack: str) -> dict: # name → tensors
     "The first attacked test image of the first three classes, and the clean and the attacked set with their weights"
     adv, det = run.adversarials('test', attack).value, paper_detector(run, attack).value

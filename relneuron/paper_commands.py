@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['demo', 'yes_or_no', 'Setup', 'chosen_experiment', 'run', 'train', 'import_network']
 
-# %% ../nbs/09d_paper_commands.ipynb #0d92d3bd
+# %% ../nbs/09d_paper_commands.ipynb #b91fb1a9
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,18 +16,18 @@ from .arguments import OneOf, count, decimals, numbers, positive, words
 from .cli import note, text_table
 from .sources import Where
 
-# %% ../nbs/09d_paper_commands.ipynb #b2b82be8
+# %% ../nbs/09d_paper_commands.ipynb #f7b4d71e
 _COLUMNS = ('attack', 'attack_success', 'accuracy', 'auroc', 'tpr_at_5_fpr', 'units_used')
 
-def _demo_attack(model, name, train, test, n_test, trees):
+def _demo_attack(model, name, train, test, n_test, trees, shards):
     "One attack of the demo: its row of the table, its attacked test images, and the detector"
     from relneuron.attacks import run_attack
     from relneuron.detection import RelevantNeuronDetector, forest
     from relneuron.judging import evaluate
     from relneuron.presets import make_attack
     attack, arguments = make_attack(name, 'small')
-    det = RelevantNeuronDetector(model, classifier=forest(trees)).fit_attack(train, attack, **arguments)
-    attacked = run_attack(model, test[:n_test], attack, **arguments)
+    det = RelevantNeuronDetector(model, classifier=forest(trees)).fit_attack(train, attack, **arguments, shards=shards)
+    attacked = run_attack(model, test[:n_test], attack, **arguments, shards=shards)
     found, half = evaluate(det, test.x, attacked), len(test)//2
     flagged = det.calibrate(test.x[:half], fpr=.05).predict(test.x[half:]).mean()
     row = {k: found[k] for k in _COLUMNS} | dict(attack=name, clean_flagged_at_5=float(flagged))
@@ -54,6 +55,19 @@ def _check_picture(out):
     _picture_format(check_out(out, 'out'))
     if not Path(out).absolute().parent.is_dir(): raise FileNotFoundError(f'out: no folder {Path(out).parent}')
 
+# %% ../nbs/09d_paper_commands.ipynb #3bbf60f6
+def _ahead(pool, team, parts, attacks, shards, device='cpu') -> dict: # attack → futures, one for each of the parts
+    "Begin all attacks in the workers of a team, each watched by a thread of the pool; nothing without a team"
+    from relneuron.parallel import attack_in_parallel
+    from relneuron.presets import make_attack
+    begun = {name: [] for name in attacks}
+    for name in attacks if team else ():
+        attack, arguments = make_attack(name, 'small')
+        how = dict(arguments, shards=shards, device=device, show=False)
+        for part in parts:
+            begun[name].append(pool.submit(attack_in_parallel, team.executor, 'lenet-digits', part, attack, **how))
+    return begun
+
 # %% ../nbs/09d_paper_commands.ipynb #5d8065a3
 def _joined(several): # several `Adversarials` as one
     import torch
@@ -75,7 +89,7 @@ def _demo_picture(shown, class_names, out): # shown: attack → (`Adversarials`,
     atomic_write(out, lambda p: fig.savefig(p, dpi=150, format=_picture_format(out)))
     plt.close(fig)
 
-# %% ../nbs/09d_paper_commands.ipynb #408b7db7
+# %% ../nbs/09d_paper_commands.ipynb #30e405e5
 def demo(
     where: Where,
     out: str = 'demo.png', # picture to write
@@ -83,28 +97,35 @@ def demo(
     n_per_class: positive = 45, # training digits a class
     n_test: positive = 150, # test digits that are attacked
     trees: positive = 200, # of each forest
+    workers: positive = None, # processes that share the attacks (default: 2 on a CPU with so many cores)
 ) -> list: # one dict an attack
     """Show the whole pipeline on digits, in seconds
 
     example: a table on stdout, and a picture
       relneuron demo --out demo.png"""
+    from joblib import cpu_count
     from relneuron.data import load_data
     from relneuron.models import accuracy, pretrained
-    from relneuron.parallel import limited
+    from relneuron.parallel import hired, limited
     from relneuron.presets import make_attack
     _check_picture(out)
     for name in attacks: make_attack(name, 'small') # refuses names that are unknown
-    begin, model, rows, shown = time.perf_counter(), pretrained('lenet-digits', where.get()), [], {}
-    train, test = load_data('digits').first(n_per_class), load_data('digits', 'test')
-    note(f'{test}; LeNet, accuracy {accuracy(model, test):.3f}, on {where.get()}')
-    with limited(1): # images so small gain nothing by several threads, which wait for each other on a busy machine
+    begin, device, rows, shown = time.perf_counter(), where.get(), [], {}
+    model, data, test = pretrained('lenet-digits', device), load_data('digits'), load_data('digits', 'test')
+    train = data.first(n_per_class)
+    note(f'{test}; LeNet, accuracy {accuracy(model, test):.3f}, on {device}')
+    n = workers or (min(2, cpu_count()) if str(device) == 'cpu' else 1)
+    with tempfile.TemporaryDirectory() as shards, ThreadPoolExecutor(2) as pool, hired(n) as team:
+        ahead = _ahead(pool, team, (train, test[:n_test]), attacks, shards, device)
         for name in attacks:
-            row, attacked, det = _demo_attack(model, name, train, test, n_test, trees)
-            few = attacked[3:6] # of three classes
+            for begun in ahead[name]: begun.result()
+            with limited(1): # images so small gain nothing by several threads
+                row, attacked, det = _demo_attack(model, name, train, test, n_test, trees, shards)
+                few = attacked[3:6] # of three classes
+                shown[name] = few, det.score_samples(few.x), det.score_samples(few.x_adv)
             rows.append(row)
-            shown[name] = few, det.score_samples(few.x), det.score_samples(few.x_adv)
             note(f'  {name}: {time.perf_counter() - begin:.0f} s')
-        control = _demo_control(det, train, test)
+    with limited(1): control = _demo_control(det, train, test)
     print(f'{text_table(rows)}\n{control}')
     _demo_picture(shown, test.class_names, out)
     print(f'{out}: clean, attacked and their difference, with the score of each')
@@ -116,7 +137,7 @@ def yes_or_no(text: str) -> bool:
     "'yes' or 'no'"
     return OneOf(('yes', 'no'))(text) == 'yes'
 
-# %% ../nbs/09d_paper_commands.ipynb #e12aa3e2
+# %% ../nbs/09d_paper_commands.ipynb #edafaf61
 @dataclass(frozen=True)
 class Setup:
     "What of an experiment differs from its usual form"
@@ -132,6 +153,7 @@ class Setup:
     train_preset: OneOf('relneuron.presets:PRESETS') = None # for training images (default: the experiment's or preset)
     rectify: yes_or_no = None # yes or no: max(0, output) in every layer or in none (default: where a ReLU follows)
     layers: words = None # whose units count: names or patterns, '*' for all (default: all but that of the logits)
+    mus: decimals = None # bounds of the weights, from which sparsity follows: 20,10,3 (default: the experiment's)
 
 # %% ../nbs/09d_paper_commands.ipynb #59c9ea02
 def chosen_experiment(

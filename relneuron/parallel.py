@@ -67,7 +67,7 @@ def opened_network(
     "The network, loaded once in a process; `ValueError` where it has other weights"
     with _OPENING: return _opened(network, key, device)
 
-# %% ../nbs/02e_parallel.ipynb #2daed1a6
+# %% ../nbs/02e_parallel.ipynb #422dbe91
 def keep_tensors(
     folder, # where the file goes
     **tensors, # by name
@@ -85,6 +85,7 @@ def keep_images(
     "Images where workers find them"
     return keep_tensors(folder, x=data.x, y=data.y)
 
+# %% ../nbs/02e_parallel.ipynb #f48592db
 def kept_images(
     path, # what `keep_images` gave
     n_classes: int, # how many classes there are
@@ -96,14 +97,14 @@ def kept_images(
     data = ImageSet(x, y, tuple(map(str, range(n_classes))))
     return data if rows is None else data[torch.tensor(rows) - first]
 
-# %% ../nbs/02e_parallel.ipynb #ec26ef27
+# %% ../nbs/02e_parallel.ipynb #ded3627c
 _WORKING = threading.RLock() # how many threads are used is said for a whole process
 
 @contextmanager
 def limited(
     threads: int, # how many
 ):
-    "Within it torch, and the libraries that numpy calls, use so many threads; tasks of one process wait for one another"
+    "Within it torch, and the libraries numpy calls, use so many threads; tasks of one process wait for one another"
     from threadpoolctl import threadpool_limits
     with _WORKING:
         before = torch.get_num_threads()
@@ -112,7 +113,7 @@ def limited(
             with threadpool_limits(threads): yield
         finally: torch.set_num_threads(before)
 
-# %% ../nbs/02e_parallel.ipynb #473970ba
+# %% ../nbs/02e_parallel.ipynb #d47e0d92
 @dataclass(frozen=True, kw_only=True)
 class Task:
     "What is to be done with a network and images, as it travels to the workers: names, paths and plain values"
@@ -132,6 +133,7 @@ class Job(Task):
     shards: str # folder that all workers see
     settings: dict = field(default_factory=dict) # epsilon, seed: further arguments of `run_attack`
 
+# %% ../nbs/02e_parallel.ipynb #100f43aa
 def attack_rows(
     job: Job, # what is attacked, and how
     rows: list, # of the images, ascending
@@ -147,7 +149,7 @@ def attack_rows(
         if 'flipped none of' not in str(e): raise
     return len(rows)
 
-# %% ../nbs/02e_parallel.ipynb #50b394a1
+# %% ../nbs/02e_parallel.ipynb #f85c7aea
 def all_done(
     futures: list, # of tasks
     what: str = 'batches', # they are, for the progress bar
@@ -159,6 +161,7 @@ def all_done(
     finally:
         for f in futures: f.cancel()
 
+# %% ../nbs/02e_parallel.ipynb #541a076c
 def attack_in_parallel(
     executor: Executor, # its workers see the same files
     network, # see `network_at`
@@ -187,14 +190,14 @@ def attack_in_parallel(
     all_done([executor.submit(attack_rows, *task) for task in tasks], show=show)
     return run_attack(model, data, attack, epsilon, targets, batch_size, shards, seed, show=False) # all of it is there
 
-# %% ../nbs/02e_parallel.ipynb #58083666
+# %% ../nbs/02e_parallel.ipynb #f84bd077
 def _ignore_interrupts(): signal.signal(signal.SIGINT, signal.SIG_IGN) # Ctrl-C is for the parent
 
 @contextmanager
 def processes(
     workers: int, # how many
 ) -> Iterator: # inside `with`: an executor
-    """Processes that share nothing with this one but files; at the end, what is begun is finished and the rest cancelled
+    """Processes that share only files with this one; at the end, what is begun is finished and the rest cancelled
 
     A script that starts them does so under `if __name__ == '__main__':`, since each of them imports it"""
     how = dict(mp_context=get_context('spawn'), initializer=_ignore_interrupts)

@@ -93,11 +93,11 @@ def own_network(
     if isinstance(made, nn.Module): return made
     raise ValueError(f'model: expected a torch.nn.Module from {spec}, got {type(made).__name__}')
 
-# %% ../nbs/09a_sources.ipynb #1aa730b2
+# %% ../nbs/09a_sources.ipynb #6250bea8
 @dataclass(frozen=True)
 class Network:
     "A network and how to run it"
-    model: str = None # lenet-digits, lenet-mnist, carlini-mnist ...; our checkpoint file; torchvision:NAME; module:function
+    model: str = None # lenet-digits, lenet-mnist, ...; our checkpoint file; torchvision:NAME; module:function
     weights: str = None # file of weights, safetensors or torch's, for torchvision:NAME or module:function
     mean: decimals = None # of each channel, for networks that expect normalised images: .485,.456,.406, say
     std: decimals = None # of each channel, likewise: .229,.224,.225

@@ -28,7 +28,7 @@ from .margin import RelevantMarginDetector, classifiers
 from .observations import Responses, observe
 from .selection import RelevantUnits
 
-# %% ../nbs/08a_table_study.ipynb #e82c9353
+# %% ../nbs/08a_table_study.ipynb #33e8037f
 def make_forests(run: Run):
     "Have the workers of the run, if there are any, make the units and then the forests of all cells"
     cells = parts(run.exp)
@@ -36,6 +36,7 @@ def make_forests(run: Run):
     run.make([selection for attack, seed in learned for selection in run.selections(attack, seed)])
     run.make([run.scored(c, run.exp.attacks if name == 'transfer' else ()) for name in cells for c in cells[name]])
 
+# %% ../nbs/08a_table_study.ipynb #02b17a7e
 def cells_of(run: Run) -> dict: # name of the part → its cells with their figures
     "Every cell of every part, one after the other"
     if run.team is not None: make_forests(run)
@@ -46,6 +47,7 @@ def cells_of(run: Run) -> dict: # name of the part → its cells with their figu
         judged[name].append(run.judge(c, tested))
     return judged
 
+# %% ../nbs/08a_table_study.ipynb #da2fa758
 def cells_only(run: Run) -> tuple: # (results, no pictures)
     "The cells and nothing else, to compare settings"
     return cells_of(run), {}
@@ -79,7 +81,7 @@ def paired(run: Run) -> list: # one dict for every two unit sets
         rows.append(dict(attack=a, with_label=l, first=first, second=second, **test))
     return rows
 
-# %% ../nbs/08a_table_study.ipynb #f62edd4f
+# %% ../nbs/08a_table_study.ipynb #4f9d5aad
 def put_aside(
     seen: Responses, # to training images
     n: int, # how many training images there are
@@ -89,6 +91,7 @@ def put_aside(
     apart = torch.rand(n, generator=torch.Generator().manual_seed(aside[0])) < aside[1]
     return seen[~apart[seen.index]], seen[apart[seen.index]]
 
+# %% ../nbs/08a_table_study.ipynb #7a36a1a9
 @stage('tensors')
 def class_scores(seen, y, n, aside, mu, solver, tol):
     "The mu-Lasso from which `RelevantMarginDetector` reads its class scores; of the predicted classes without `y`"
@@ -100,7 +103,7 @@ def class_scores(seen, y, n, aside, mu, solver, tol):
 def _solution(saved: dict, det: RelevantMarginDetector) -> MuLasso:
     return MuLasso(saved['W'], det.mu, saved['gap'], saved['objective'], det.solver, saved['seconds'].item())
 
-# %% ../nbs/08a_table_study.ipynb #99283e33
+# %% ../nbs/08a_table_study.ipynb #f83f9ed9
 _PAPER = 'paper' # the paper's own detector, among the candidates
 
 def candidate(name: str, trees: int, seed: int): # a detector
@@ -108,6 +111,7 @@ def candidate(name: str, trees: int, seed: int): # a detector
     if name == _PAPER: return RelevantNeuronDetector(seed=seed, classifier=forest(trees, seed))
     return RelevantMarginDetector(seed=seed, classifier=classifiers(trees, seed)[name])
 
+# %% ../nbs/08a_table_study.ipynb #c5763e60
 @stage('tensors')
 def candidate_scores(
     det, clean, attacked, y, n, aside, solutions, tested,
@@ -122,7 +126,7 @@ def candidate_scores(
     scores = {k: torch.from_numpy(det.score_responses(s)).float() for k, s in zip(('clean', 'attacked'), pair)}
     return dict(scores, seconds=torch.tensor(time.perf_counter() - begin))
 
-# %% ../nbs/08a_table_study.ipynb #ee46897b
+# %% ../nbs/08a_table_study.ipynb #9ffbdab4
 def candidates(run: Run, name: str, attack: str, share: float): # a stage: 'clean', 'attacked', 'seconds'
     "Scores of one candidate: on the share of training images put aside, or on the test images where that is 0"
     y, aside, det = run.labels('train', attack), (run.exp.seed, share), candidate(name, run.exp.trees, run.exp.seed)
@@ -134,6 +138,7 @@ def candidates(run: Run, name: str, attack: str, share: float): # a stage: 'clea
     learned = dict(clean=clean, attacked=attacked, y=y, n=len(y), aside=aside, solutions=solutions)
     return run.stages(candidate_scores, det, **learned, tested=tested)
 
+# %% ../nbs/08a_table_study.ipynb #2d41681f
 def candidate_grid(run: Run, names: list, share: float) -> dict: # (name, attack) → scores
     "Those of all attacks; made by the workers of the run, if there are any, class scores first"
     grid = {asked: candidates(run, *asked, share) for asked in product(names, run.exp.attacks)}
@@ -179,7 +184,7 @@ def compared_sets(on_clean: RelevantUnits, on_attacked: RelevantUnits, alive, se
               'shared': shared, 'random as shared': shared.random_like(seed, alive)}
     return {'all': None} | {name: s.mask for name, s in chosen.items()}
 
-# %% ../nbs/08a_table_study.ipynb #25a30a62
+# %% ../nbs/08a_table_study.ipynb #e8e91c97
 @stage('tensors')
 def group_distances(clean, several, n, draw, y, mu, on_clean, on_attacked, seed, kept):
     "'set/group' → a sample of the distances, 'separation/set/pair' → a probability"
@@ -194,6 +199,7 @@ def group_distances(clean, several, n, draw, y, mu, on_clean, on_attacked, seed,
             found[f'{name}/{group}'] = values[drawn].half()
     return found
 
+# %% ../nbs/08a_table_study.ipynb #9a3f8dc1
 def distances(
     run: Run,
     attack: str, # which attack
@@ -208,11 +214,12 @@ def distances(
     apart = samples.pop('separation')
     return {name: {pair: p.item() for pair, p in pairs.items()} for name, pairs in apart.items()}, samples
 
-# %% ../nbs/08a_table_study.ipynb #fe15907e
+# %% ../nbs/08a_table_study.ipynb #42c50cb0
 def table_cell(run: Run, attack: str) -> dict: # a cell
     "The paper's detector: shared units, with label, smallest mu"
     return cell(attack, 'shared', min(run.exp.mus), True, run.exp.seed)
 
+# %% ../nbs/08a_table_study.ipynb #33c64369
 def gallery(run: Run, attack: str, n: int = 8) -> dict: # 'first', 'caught', 'missed' → tensors
     "The first attacked test images, the first caught and the first missed, with labels and scores (Figures 4 and 5)"
     adv, scores = run.adversarials('test', attack).value, run.scores(table_cell(run, attack))[attack]
@@ -222,7 +229,7 @@ def gallery(run: Run, attack: str, n: int = 8) -> dict: # 'first', 'caught', 'mi
         return dict(x=adv.x[i].half(), x_adv=adv.x_adv[i].half(), y=adv.y[i], y_adv=adv.y_adv[i], score=scores[i])
     return dict(first=first_of(everything), caught=first_of(caught), missed=first_of(~caught))
 
-# %% ../nbs/08a_table_study.ipynb #005fa230
+# %% ../nbs/08a_table_study.ipynb #8e27990b
 @stage('json')
 def nearest_classes(attacked, train, scores, name, n):
     "Of missed and of caught images: how often the nearest training image has the class they are taken for"
@@ -234,6 +241,7 @@ def nearest_classes(attacked, train, scores, name, n):
         found |= {verdict: share, f'n_{verdict}': len(i)}
     return found
 
+# %% ../nbs/08a_table_study.ipynb #29c128e3
 def look_alikes(run: Run, attack: str, n: int = 500) -> dict: # shares, and numbers of images
     "Is the nearest clean training image, in pixels, of the class that a missed or a caught image is taken for?"
     scores = run.scored(table_cell(run, attack))
@@ -267,7 +275,7 @@ def overhead(run: Run, n: int = 1000) -> dict: # milliseconds an image, in batch
     settings = dict(mu=min(e.mus), classifier=forest(e.trees, e.seed), first=n)
     return run.stages(milliseconds, *seen, **learned, **settings).value
 
-# %% ../nbs/08a_table_study.ipynb #ce0d9f5b
+# %% ../nbs/08a_table_study.ipynb #54758d7d
 def shown_table(run: Run) -> tuple: # (results, pictures)
     "The cells, what stands beside them, and what Figures 2 to 5 are drawn from"
     attacks, results = run.exp.attacks, cells_of(run)
@@ -276,6 +284,7 @@ def shown_table(run: Run) -> tuple: # (results, pictures)
     shown = {a: {k: f[1][k] for k in ('all', 'clean', 'random as clean', 'shared')} for a, f in far.items()}
     return results, dict(gallery={a: gallery(run, a) for a in attacks}, distances=shown)
 
+# %% ../nbs/08a_table_study.ipynb #721daa11
 def table_study(run: Run) -> tuple: # (results, pictures)
     "Tables 1 and 2: all of that, our own detector, the control, times and look-alikes"
     results, pictures = shown_table(run)

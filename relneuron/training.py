@@ -223,7 +223,7 @@ def _attack(epsilon, steps, ramp): # what `attacked_parts` takes, checked; nothi
     if not 0 < number(ramp, 'ramp') <= 1: raise ValueError(f'ramp: expected a share above 0, got {ramp}')
     return dict(epsilon=epsilon, steps=whole(steps, 'attack_steps'), ramp=ramp) if epsilon else {}
 
-# %% ../nbs/01a_training.ipynb #a42159f6
+# %% ../nbs/01a_training.ipynb #11831121
 def train(
     model: nn.Module, # trained in place, on its own device
     data: ImageSet, # images to train on
@@ -248,7 +248,8 @@ def train(
     "Train a classifier with a one-cycle learning rate; it is left in evaluation mode"
     check_labels(data.y, len(data), check_model(model, data.x, 'data.x'), 'data.y')
     device, steps = device_of(model), len(data)//batch_size if compile else -(-len(data)//batch_size)
-    if not steps: raise ValueError(f'batch_size: expected at most the {len(data)} images with compile, got {batch_size}')
+    if not steps:
+        raise ValueError(f'batch_size: expected at most the {len(data)} images with compile, got {batch_size}')
     attack, test_every = _attack(epsilon, attack_steps, ramp), whole(test_every, 'test_every')
     marked = attack | ({'compile': True} if compile else {})
     mark = resume and training_mark(model, data, epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer,
@@ -304,7 +305,7 @@ RECIPES = {
                                    weight_decay=5e-4, flip=True, bf16=True),
 }
 
-# %% ../nbs/01a_training.ipynb #f0efcec4
+# %% ../nbs/01a_training.ipynb #6f922fc5
 def train_recipe(
     name: str, # a key of `RECIPES`
     path, # checkpoint to write
@@ -321,7 +322,8 @@ def train_recipe(
     torch.manual_seed(0)
     model = build(recipe.model).to(device)
     data, test = load_data(recipe.data), load_data(recipe.data, 'test')
-    records = train(model, data, test, **recipe.settings, resume=resume, compile=compile, test_every=test_every, show=show)
+    how = dict(recipe.settings, resume=resume, compile=compile, test_every=test_every, show=show)
+    records = train(model, data, test, **how)
     held = {f'{e:g}': accuracy_under_attack(model, test[:1000], e) for e in (.1, .2, .3) if recipe.epsilon}
     save_checkpoint(model, path, recipe.model, data=recipe.data, recipe=recipe.settings, seed=0,
                     torch=torch.__version__, device=str(device), compile=compile, records=records,
