@@ -47,12 +47,17 @@ def _rows_of(found, predicted, scores, flagged, class_names): # of dicts, one an
         label = class_name(class_names, c) if class_names else str(c)
         yield dict(file=name, predicted=label, score=s, verdict='adversarial' if is_flagged else 'clean')
 
-# %% ../nbs/09c_commands.ipynb #d141dc1c
+# %% ../nbs/09c_commands.ipynb #d6b8dc04
+def _with_p_values(rows, det, x): # the rows of images x
+    signals = det.signals_of(det.observed(x))
+    for row, *values in zip(rows, *signals.values()): yield row | dict(p_values=dict(zip(signals, map(float, values))))
+
 def verdict_rows(
     det, # `Detector`, fitted and with its network
     blocks: Iterator, # of `Found`
     class_names = None, # names of the classes; numbers without
-) -> Iterator: # of dicts: file, predicted, score, verdict
+    why: bool = False, # how usual an image is to each signal too, of a detector that has signals
+) -> Iterator: # of dicts: file, predicted, score, verdict; p_values where they are asked for
     "What a detector says of images, block by block"
     from relneuron.core import logits
     det.check_threshold()
@@ -60,7 +65,8 @@ def verdict_rows(
         for found in blocks:
             scores = scorer.score_samples(found.x)
             predicted = logits(det.model, found.x, det.batch_size, show=False).argmax(1).tolist()
-            yield from _rows_of(found, predicted, scores.tolist(), det.verdicts(scores).tolist(), class_names)
+            rows = _rows_of(found, predicted, scores.tolist(), det.verdicts(scores).tolist(), class_names)
+            yield from _with_p_values(rows, det, found.x) if why and hasattr(det, 'signals_of') else rows
 
 # %% ../nbs/09c_commands.ipynb #25223846
 def _write_table(rows) -> int: # how many are flagged
@@ -80,13 +86,13 @@ def _write_json(rows, detector, threshold) -> int: # how many are flagged
     print(json_lines(dict(detector=str(detector), threshold=threshold, flagged=flagged, images=found)))
     return flagged
 
-# %% ../nbs/09c_commands.ipynb #53c4f5a1
+# %% ../nbs/09c_commands.ipynb #58f383a2
 def detect(
     detector: str, # file that fit wrote
     images: str, # a folder, an image, a .npz file or a data set
     network: Network,
     reading: Reading,
-    json: bool = False, # one JSON document instead of comma-separated values
+    json: bool = False, # one JSON document instead of comma-separated values; a general detector's p-values, too
     fail_on_adversarial: bool = False, # exit with status 3 if any image is flagged
 ):
     """Say of every image whether it was attacked
@@ -97,7 +103,7 @@ def detect(
     check_there(images)
     det, made = opened(detector, network)
     blocks = blocks_of(images, channels_of(det.model), as_fitted(reading, made))
-    rows = verdict_rows(det, blocks, names_of(made, reading, det.model))
+    rows = verdict_rows(det, blocks, names_of(made, reading, det.model), why=json)
     flagged = _write_json(rows, detector, det.threshold_) if json else _write_table(rows)
     if fail_on_adversarial and flagged: raise SystemExit(3)
 
@@ -173,7 +179,7 @@ def _write_summary(html, names, explained): # on stdout
     for i, (name, e) in enumerate(zip(names, explained)):
         print(f'image {i}: {name}, {"adversarial" if e["adversarial"] else "clean"}')
 
-# %% ../nbs/09c_commands.ipynb #8b93b82e
+# %% ../nbs/09c_commands.ipynb #67d34097
 def inspect(
     detector: str, # file that fit wrote, of the kinds paper or margin
     images: str, # a folder, an image, a .npz file or a data set
@@ -194,7 +200,8 @@ def inspect(
     det, made = opened(detector, network)
     det.check_threshold()
     if not hasattr(det, 'profile_'):
-        raise ValueError(f'detector: expected one of relevant units (paper, margin), got {type(det).__name__}')
+        hint = ': `relneuron detect --json` says which signal found it odd' if hasattr(det, 'signals_of') else ''
+        raise ValueError(f'detector: expected one of relevant units (paper, margin), got {type(det).__name__}{hint}')
     found = next(blocks_of(images, channels_of(det.model), as_fitted(reading, made), first))
     explained = html_report(det, found.x, html, names_of(made, reading, det.model), units)
     _write_summary(html, found.names, explained)

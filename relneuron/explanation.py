@@ -37,7 +37,7 @@ def _maps(e, det, image):
     if not numbers: return dict(maps=torch.zeros(0, *every.shape), map=every)
     return dict(maps=unit_cam(det.model, image, numbers, units=det.units_, show=False)[0], map=every)
 
-# %% ../nbs/07a_explanation.ipynb #117011f4
+# %% ../nbs/07a_explanation.ipynb #467834c1
 def explain(
     det: RelevantNeuronDetector, # fitted, with its model
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
@@ -46,6 +46,8 @@ def explain(
 ) -> list: # one plain dict an image: predicted, score, adversarial, threshold, n_relevant, towards, push (C,), units
     "Which relevant units moved away from the clean images of the predicted class, and what they speak for"
     check_is_fitted(det)
+    if not hasattr(det, 'profile_'):
+        raise TypeError(f'det: expected a detector of relevant units, got {type(det).__name__}; a general one has `signals_of`')
     found = explain_responses(det, observe(det.model, x, det.units_, det.batch_size), n)
     if maps: found = [e | _maps(e, det, image) for e, image in zip(found, x.split(1))]
     return found

@@ -58,7 +58,7 @@ def _read_for_fit(model, images, calibrate, reading, attacking, held_out):
     if calibrate: return found, read_given(calibrate, 'test', channels, reading, labelled=False)
     return _two_parts(found, held_out, seed)
 
-# %% ../nbs/09bb_fitting.ipynb #3f3545d4
+# %% ../nbs/09bb_fitting.ipynb #311f215b
 _NOT_SCALED = ('the images go to the network as they are, from 0 to 1: '
                'give --mean and --std if it expects them normalised')
 _TOO_WELL_KNOWN = ('if the network was trained on these very images, more new ones will be flagged than asked for: '
@@ -70,6 +70,12 @@ def _say_of_scale(network):
 def _say_of_labels(n, right, calibrate): # `right`: see `labelled`
     if right is None: note(f'{n} images without labels: what the network says of them counts as right')
     if right == 1 and not calibrate: note(_TOO_WELL_KNOWN)
+
+def _say_of_number(detector, data, least=30):
+    numbers = data.y.bincount()
+    few = numbers[numbers > 0].min().item()
+    if detector == 'general' and few < least:
+        note(f'{few} images of a class: with fewer than {least} of each, little is found; a hundred are better')
 
 # %% ../nbs/09bb_fitting.ipynb #e35c9c27
 def _attack_to_fit(network, model, data, attacking, folder): # attacked images of all attacks; None without any
@@ -101,7 +107,7 @@ def _summary(det, detector, out, fpr, n, n_attacked, n_held) -> str: # one line;
     return (f'{out}: {detector}, fitted on {n} clean{made} images; threshold {det.threshold_:.6g}, '
             f'for {fpr:.1%} of clean images, from {n_held} others')
 
-# %% ../nbs/09bb_fitting.ipynb #308c5148
+# %% ../nbs/09bb_fitting.ipynb #8448b2fc
 def fit(
     images: str, # clean images: a folder (sub-folders are labels), a .npz file or a data set; NAME:train, NAME:test
     out: str, # file to write
@@ -128,6 +134,7 @@ def fit(
     _check_number(len(hold), fpr)
     data, right = labelled(model, learn, classes)
     _say_of_labels(len(data), right, calibrate)
+    _say_of_number(detector, data)
     names = None if right is None and not classes else data.class_names
     det = make_detector(detector, model, channels_of(model), network.batch_size, attacking.seed, settings)
     about = _noted_in_file(detector, network, reading, attacking, fpr, names)

@@ -43,14 +43,19 @@ def save(self: Detector,
     learned = {k: v for k, v in vars(self).items() if k.endswith('_') and k != 'adversarials_'}
     write_detector(path, type(self), params, learned, trusted)
 
-# %% ../nbs/04d_saving.ipynb #f212c569
+# %% ../nbs/04d_saving.ipynb #5ccef05e
+def _wrapping(layer, known): # a hint, where the same network seems to be inside or outside `Normalized`
+    if layer.partition('.')[2] in known: return '; was it in `Normalized` when the detector was fitted?'
+    if any(name.partition('.')[2] == layer for name in known): return '; was it without `Normalized` when the detector was fitted?'
+    return ''
+
 def _check_network(det, model):
     "`ValueError` where the network has other layers than the detector's; a warning where it has other weights"
     units = getattr(det, 'units_', None)
     known = layers_of(model) if units is not None else {}
     for layer, size in zip(units.layers, units.sizes) if units is not None else ():
         if layer not in known:
-            raise ValueError(f'model: expected a network with a layer {layer}, it has {listed(known)}')
+            raise ValueError(f'model: expected a network with a layer {layer}, it has {listed(known)}{_wrapping(layer, known)}')
         got = getattr(known[layer], 'out_channels', getattr(known[layer], 'out_features', size))
         if got != size: raise ValueError(f'model: expected a network with {size} units in {layer}, got {got}')
     if getattr(det, 'network_', None) in (None, network_key(model)): return
