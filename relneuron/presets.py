@@ -66,7 +66,7 @@ def _others(linf, l2, l1, steps, surer, salt, decisions): # beside the paper's t
         'hopskipjump': _foolbox('HopSkipJumpAttack', _UNKNOWN, steps=decisions, max_gradient_eval_steps=50*decisions),
         'boundary': _foolbox('BoundaryAttack', _UNKNOWN, steps=150*decisions)}
 
-# %% ../nbs/02d_presets.ipynb #8c4a1089
+# %% ../nbs/02d_presets.ipynb #2c4d0e7c
 FAMILIES = { # family → attacks: what a detector that knows one of them may know of the others
     'near': ('fgsm', 'jsma', 'cw', 'deepfool'), # stop where the class changes
     'far': ('pgd-1', 'pgd-2', 'pgd-3', 'pgd-l2', 'cw-10', 'cw-20'), # go on, until the network is sure
@@ -99,7 +99,7 @@ PRESETS = dict(
         cw=_carlini_wagner(5, 200, 1e-2, 1e-2, 'as paper_exp2 with a ninth of the steps', targets='next'),
     ),
     small=dict(
-        fgsm=_FGSM,
+        fgsm=Preset(FGSMSearch, dict(steps=250), source='the grid of paper_exp1, four times as coarse'),
         jsma=_JSMA,
         cw=_carlini_wagner(4, 60, 5e-2, 1e-1, 'for digits and for tests'),
         **_others((.1, .2, .3), 2., 10., 20, _QUICK, 50, 2),
