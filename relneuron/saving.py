@@ -45,9 +45,10 @@ def save(self: Detector,
 
 # %% ../nbs/04d_saving.ipynb #5ccef05e
 def _wrapping(layer, known): # a hint, where the same network seems to be inside or outside `Normalized`
-    if layer.partition('.')[2] in known: return '; was it in `Normalized` when the detector was fitted?'
-    if any(name.partition('.')[2] == layer for name in known): return '; was it without `Normalized` when the detector was fitted?'
-    return ''
+    if layer.partition('.')[2] in known: how = 'in'
+    elif any(name.partition('.')[2] == layer for name in known): how = 'without'
+    else: return ''
+    return f'; was it {how} `Normalized` when the detector was fitted?'
 
 def _check_network(det, model):
     "`ValueError` where the network has other layers than the detector's; a warning where it has other weights"
@@ -55,7 +56,8 @@ def _check_network(det, model):
     known = layers_of(model) if units is not None else {}
     for layer, size in zip(units.layers, units.sizes) if units is not None else ():
         if layer not in known:
-            raise ValueError(f'model: expected a network with a layer {layer}, it has {listed(known)}{_wrapping(layer, known)}')
+            has = f'{listed(known)}{_wrapping(layer, known)}'
+            raise ValueError(f'model: expected a network with a layer {layer}, it has {has}')
         got = getattr(known[layer], 'out_channels', getattr(known[layer], 'out_features', size))
         if got != size: raise ValueError(f'model: expected a network with {size} units in {layer}, got {got}')
     if getattr(det, 'network_', None) in (None, network_key(model)): return
