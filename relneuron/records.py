@@ -6,7 +6,7 @@
 __all__ = ['environment', 'attack_summary', 'flatten', 'unflatten', 'settings_of', 'key_of', 'Record', 'records_in',
            'write_index', 'fits', 'read_record']
 
-# %% ../nbs/081_records.ipynb #ff8db3b4
+# %% ../nbs/081_records.ipynb #10c42369
 import json
 import os
 import platform
@@ -22,6 +22,7 @@ from . import __version__
 from .adversarials import Adversarials
 from .core import atomic_write, fingerprint
 from .design import Experiment
+from .units import as_tuples
 
 # %% ../nbs/081_records.ipynb #799702be
 def environment(device='cpu') -> dict:
@@ -55,21 +56,19 @@ def unflatten(flat: dict) -> dict:
         at[last] = v
     return nested
 
-# %% ../nbs/081_records.ipynb #9d85b143
+# %% ../nbs/081_records.ipynb #64a1b57d
 _ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
 _LATER = { # settings that older records lack, and what they meant
     'train_preset': None, 'clean_per_class': None, 'tested_only': (), 'layers': None}
 
-def _tuples(v): return tuple(map(_tuples, v)) if isinstance(v, list) else v # JSON has lists only
-
 def settings_of(fields: dict) -> Experiment: # `fields`: of a record
     "The settings of a record"
-    return Experiment(**{k: _tuples(v) for k, v in fields['experiment'].items()})
+    return Experiment(**{k: as_tuples(v) for k, v in fields['experiment'].items()})
 
 def key_of(fields: dict) -> str: # 8 hexadecimal digits; `fields`: of a record
     "What a record is known by: its settings, and fingerprints of network and images"
     known = fields['experiment'].items()
-    settings = {k: v for k, v in known if k not in _ELSEWHERE and _tuples(v) != _LATER.get(k, ...)}
+    settings = {k: v for k, v in known if k not in _ELSEWHERE and as_tuples(v) != _LATER.get(k, ...)}
     return fingerprint(settings, fields['made_of'])[:8]
 
 # %% ../nbs/081_records.ipynb #0d028ebe
