@@ -25,10 +25,10 @@ notebooks: .venv/.dev
 	$(BIN)/nbdev_export
 	$(BIN)/python .ci/readme.py
 
-# the comparisons with other libraries; torchattacks pins an old requests, so it comes without its requirements
+# the comparisons with other libraries; torchattacks pins an old requests, adv-lib asks for a plotting server: without their requirements
 bench: .venv/.dev
 	$(BIN)/pip install -q $(PIP_FLAGS) -e '.[dev,bench]'
-	$(BIN)/pip install -q $(PIP_FLAGS) --no-deps torchattacks
+	$(BIN)/pip install -q $(PIP_FLAGS) --no-deps torchattacks adv-lib
 	$(BIN)/python .ci/execute.py --flags "slow bench" \
 	  --path "$$(grep -rlE --include='*.ipynb' '"#\| bench' nbs | sort | xargs)"
 

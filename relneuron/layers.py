@@ -15,6 +15,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .checks import check_images, listed
+from .contexts import named_modules
 from .core import as_input, check_model, eager, frozen, is_memory_error, plain
 from .following import Watch
 
@@ -30,7 +31,7 @@ def layers_of(
     "All convolutions and fully-connected layers"
     if not isinstance(model, nn.Module):
         raise TypeError(f'model: expected a torch.nn.Module, got {type(model).__name__}')
-    modules = dict(plain(model).named_modules())
+    modules = named_modules(plain(model))
     found = {name: m for name, m in modules.items() if _is_layer(m)}
     if found: return found
     sealed = any(isinstance(m, (torch.jit.ScriptModule, torch.fx.GraphModule)) for m in modules.values())

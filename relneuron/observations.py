@@ -76,16 +76,18 @@ def _normalized(
 @contextmanager
 def _shared(model):
     "`frozen`, whose lock is let go until it is needed"
-    with frozen(model):
+    with frozen(model, weights=False): # no pass in it asks for gradients
         lock_of(model).release()
         try: yield
         finally: lock_of(model).acquire()
 
 def _place_and_precision(model, batch):
     "Device and dtype that the network takes; found in one walk where all of it is alike"
-    held = (d.values() for m in modules_of(plain(model)) for d in (m._parameters, m._buffers))
-    found = {(t.device, t.dtype) for values in held for t in values if t is not None and t.is_floating_point()}
-    return found.pop() if len(found) == 1 else (device_of(model), precision_of(model, batch))
+    held = (d.values() for m in modules_of(plain(model)) for d in (m._parameters, m._buffers) if d)
+    weights = [t for values in held for t in values if t is not None and t.is_floating_point()]
+    device, dtype = (weights[0].device, weights[0].dtype) if weights else (None, None)
+    if weights and all(t.dtype is dtype and t.device == device for t in weights): return device, dtype
+    return device_of(model), precision_of(model, batch)
 
 # %% ../nbs/03_observations.ipynb #da52e3f4
 class _Observer:
@@ -108,6 +110,7 @@ class _Observer:
         calls = getattr(self.local, 'calls', None)
         if calls is None: return # another pass of the network
         _, rectify, (axis, *_) = self.layers[name]
+        if out.requires_grad: out = out.detach() # of a network that turns gradients on within
         channel = channel_axis(self.modules[name], out)
         calls[name].append(row_squares(out, channel, axis, rectify, self.local.exact))
 
