@@ -70,7 +70,8 @@ def uncalibrated_table(
     if not rows: raise ValueError('record: no detector of it has a threshold of its own')
     figures = ['found_uncalibrated', 'false_positives_uncalibrated']
     table = pd.DataFrame(rows).pivot(index='detector', columns='attack', values=figures)
-    return table.rename(columns=dict(zip(figures, ('found', 'false positives')))).round(3)
+    table = table.reindex(columns=record.experiment.attacks, level='attack').round(3)
+    return table.rename(columns=dict(zip(figures, ('found', 'false positives'))))
 
 # %% ../nbs/08g_comparison_tables.ipynb #18f13ab0
 def ranking_table(

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SHOWN', 'WIDTH', 'show_separation', 'separation_table', 'readable', 'figure_4', 'figure_5', 'network_of', 'pair_of',
-           'figure_6', 'figure_7', 'figure_verdict', 'explained_table', 'changes', 'changes_table', 'shared_most']
+           'figure_6', 'figure_7', 'figure_verdict', 'explained_table', 'changes', 'changes_kept', 'changes_table',
+           'shared_most', 'against_random', 'sizes_table']
 
 # %% ../nbs/08e_figures.ipynb #24ae4b72
 from dataclasses import replace
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 
 from .attacks import show_adversarials
-from .core import fingerprint
+from .core import fingerprint, logits
 from .distances import GROUPS, show_distances
 from .experiments import Record
 from .explanation import draw_explanation
@@ -112,15 +113,24 @@ def figure_5(
     return readable(show_verdicts(replace(caught, **both), torch.cat([high, low]), .5, record.class_names, n), attack)
 
 # %% ../nbs/08e_figures.ipynb #8ad36b01
+def _takes_them_for(model, record):
+    "Does the network take the record's pairs of images for what it took them for? Another processor may change its mind"
+    for p in record.pictures.get('three', {}).values():
+        got, want = (torch.cat([a, b]) for a, b in ((p['x'], p['x_adv']), (p['y'], p['y_adv'])))
+        if not torch.equal(logits(model, got, show=False).argmax(1), want): return False
+    return True
+
 def network_of(
     record: Record, # any record
     folder = 'runs', # where a checkpoint may lie
 ) -> nn.Module:
-    "The network that a record was made with"
+    "The network that a record was made with; `ValueError` if it is another, or takes the record's images for others"
     path = Path(folder)/record.experiment.model
     model = load_model(str(path) if path.is_file() else record.experiment.model)
     if fingerprint(model) != record.made_of['model']:
         raise ValueError(f'record: made with another network than {record.experiment.model}')
+    if not _takes_them_for(model, record):
+        raise ValueError(f'record: {record.experiment.model} takes its pictures for other classes here')
     return model
 
 # %% ../nbs/08e_figures.ipynb #d8fbc9e6
@@ -177,15 +187,16 @@ def figure_verdict(
 
 # %% ../nbs/08e_figures.ipynb #1296e3dc
 def _explained(e, class_names) -> dict:
-    "One verdict in words; `deviations`: of the unit that is furthest off"
+    "One verdict in words; `lead`: of the class leaned to over the next; `deviations`: of the unit furthest off"
     was, taken, lean = (class_names[e[k]] for k in ('true', 'predicted', 'towards'))
-    return {'test image': e['image'], 'was': was, 'taken for': taken, 'units lean to': lean, 'score': e['score'],
-            'deviations': max(abs(u['deviations']) for u in e['units'])}
+    next_one, first = sorted(e['push'])[-2:]
+    return {'test image': e['image'], 'was': was, 'taken for': taken, 'units lean to': lean, 'lead': first - next_one,
+            'score': e['score'], 'deviations': max(abs(u['deviations']) for u in e['units'])}
 
 def explained_table(
     records, # of map studies; see `listed`
 ): # a data frame: data, attack and verdict down
-    "What each image was, what it is taken for, and what its units lean to"
+    "What each image was, what it is taken for, and what its units lean to, and by how much"
     import pandas as pd
     found = {}
     for r in listed(records):
@@ -200,6 +211,15 @@ def changes(
     "Distances between the maps of images and of their attacked versions, with paired tests"
     import pandas as pd
     return pd.DataFrame([dict(c, data=r.experiment.data) for r in listed(records) for c in r.changes])
+
+def changes_kept(
+    records, # of map studies; see `listed`
+    measure: str = '1 - cosine', # or '1 - SSIM'
+) -> dict: # (data, view, attack, unit set) → (pairs,) distances
+    "The distance of every pair, which the means of `changes` are made of"
+    return {(r.experiment.data, view, attack, name): found[measure] for r in listed(records)
+            for attack, views in r.pictures['maps'].items() for view, sets in views.items()
+            for name, found in sets.items() if measure in found}
 
 def changes_table(
     records, # of map studies; see `listed`
@@ -229,3 +249,29 @@ def shared_most(
     index = pd.MultiIndex.from_tuples(found, names=['data', 'view', 'measure', 'attack'])
     columns = ['attacks', 'shared changes most of the four sets', 'and more than random units']
     return pd.DataFrame(found.values(), index=index, columns=columns).groupby(level=[0, 1, 2], sort=False).sum()
+
+# %% ../nbs/08e_figures.ipynb #9f91ee17
+def against_random(
+    records, # of map studies; see `listed`
+    view: str, # of the maps
+    p: float = .01, # differences with a larger p do not count
+): # a data frame: data and attack down
+    "How many of an attack's sets change less than random units, more, or not surely otherwise; which one most (cosine)"
+    import pandas as pd
+    table = changes_table(records).xs(view, level='view')
+    surely, ahead = table.p_random < p, table.distance - table.random
+    kinds = {'less': surely & (ahead < 0), 'more': surely & (ahead > 0), 'not surely': ~surely}
+    counted = pd.DataFrame(kinds).groupby(level=['data', 'attack']).sum()
+    return counted.assign(**{'changes most': table.distance.unstack('unit_set').idxmax(axis=1)})
+
+def sizes_table(
+    records, # of map studies; see `listed`
+): # a data frame: data and attack down
+    "Units a class in the sets, on average"
+    import pandas as pd
+    found = {}
+    for r in listed(records):
+        for attack in r.pictures['three']:
+            sets = four_sets(*pair_of(r, attack, 0)[2:])
+            found[r.experiment.data, attack] = {k: round(float(s.counts.float().mean())) for k, s in sets.items()}
+    return pd.DataFrame(found).T.rename_axis(['data', 'attack'])

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['KEYS', 'RANKING', 'FIGURES', 'listed', 'rows', 'by_attack', 'command', 'paper_units', 'forests_told', 'circumstances',
            'attacks_table', 'attack_parameters', 'by_cell', 'laid_out', 'side_by_side', 'accuracy_of_rates',
-           'accuracy_error', 'differences', 'how_far', 'other_figures', 'units_told', 'units_table', 'by_fewest_units',
-           'seeds_table', 'paired_table', 'beside_table', 'confidence_table', 'transfer_table', 'transfer_loss',
-           'own_validation', 'own_choice', 'own_test', 'rectified_table', 'control_table', 'training_table', 'FORMATS',
-           'SIGNED', 'as_text', 'as_words', 'pivot', 'rate', 'show', 'told', 'where']
+           'accuracy_error', 'errors_table', 'differences', 'how_far', 'other_figures', 'units_told', 'units_table',
+           'by_fewest_units', 'seeds_table', 'paired_table', 'beside_table', 'confidence_table', 'transfer_table',
+           'transfer_loss', 'own_validation', 'own_choice', 'own_test', 'rectified_table', 'control_table',
+           'training_table', 'FORMATS', 'SIGNED', 'as_text', 'as_words', 'pivot', 'rate', 'show', 'told', 'where']
 
 # %% ../nbs/08c_tables.ipynb #2014b6ba
 from dataclasses import fields
@@ -173,6 +173,16 @@ def accuracy_error(
     "Standard error of the accuracy, were other test images drawn"
     parts = (cell['n_clean'], cell['false_positive_rate']), (cell['n_attacked'], cell['detection_rate'])
     return np.sqrt(sum(n*p*(1 - p) for n, p in parts))/sum(n for n, _ in parts)
+
+def errors_table(
+    records, # see `listed`
+    unit_set: str = 'shared', # one unit set
+): # a data frame: attack and mu down
+    "How sure the accuracies with label are: images tested, and the standard error"
+    import pandas as pd
+    cells = where(rows(records, 'cells'), unit_set=unit_set, with_label=True)
+    table = pd.DataFrame(cells).set_index(['attack', 'mu'])[['n_clean', 'n_attacked', 'accuracy']]
+    return table.assign(**{'standard error': [accuracy_error(c) for c in cells]})
 
 # %% ../nbs/08c_tables.ipynb #d7e97dcc
 def differences(
