@@ -40,9 +40,9 @@ from .workers import Team
 
 # %% ../nbs/08_experiments.ipynb #2a0c1193
 _all_ = [ # settings and records too: whoever runs experiments finds them here
-    'EXPERIMENTS', 'Experiment', 'as_told', 'at_scale', 'cell', 'check_sizes', 'experiment', 'in_turn', 'join', 'mus_used',
-    'network_for', 'number_each', 'parts', 'presets_of', 'Record', 'attack_summary', 'environment', 'fits', 'flatten',
-    'key_of', 'read_record', 'records_in', 'settings_of', 'unflatten', 'write_index']
+    'EXPERIMENTS', 'Experiment', 'as_told', 'at_scale', 'cell', 'check_sizes', 'experiment', 'in_turn', 'join',
+    'mus_used', 'network_for', 'number_each', 'parts', 'presets_of', 'Record', 'attack_summary', 'environment',
+    'fits', 'flatten', 'key_of', 'read_record', 'records_in', 'settings_of', 'unflatten', 'write_index']
 
 # %% ../nbs/08_experiments.ipynb #d17133d7
 @stage(Adversarials, ignore=('batch_size', 'shards', 'show', 'team'))

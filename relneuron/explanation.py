@@ -47,7 +47,8 @@ def explain(
     "Which relevant units moved away from the clean images of the predicted class, and what they speak for"
     check_is_fitted(det)
     if not hasattr(det, 'profile_'):
-        raise TypeError(f'det: expected a detector of relevant units, got {type(det).__name__}; a general one has `signals_of`')
+        raise TypeError(f'det: expected a detector of relevant units, got {type(det).__name__}; '
+                        'a general one has `signals_of`')
     found = explain_responses(det, observe(det.model, x, det.units_, det.batch_size), n)
     if maps: found = [e | _maps(e, det, image) for e, image in zip(found, x.split(1))]
     return found

@@ -173,7 +173,8 @@ def worst_cases(
     sets = {name: attacks for name, attacks in by_family.items() if len(attacks) > 1}
     sets['all'] = sum(by_family.values(), ())
     of = {a: (found['attack', a], index[a]) for a in sets['all']}
-    return {('worst', name): lowest([of[a] for a in attacks], common(exp, attacks, n)) for name, attacks in sets.items()}
+    return {('worst', name): lowest([of[a] for a in attacks], common(exp, attacks, n))
+            for name, attacks in sets.items()}
 
 # %% ../nbs/08h_generalisation_study.ipynb #1265a544
 def by_kind(

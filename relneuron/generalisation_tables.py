@@ -136,7 +136,8 @@ def interval_table(
     table = of['found'][names].astype(object)
     for name in names:
         four = zip(*(of[f][name] for f in of))
-        table[name] = ['' if m != m else f'{m:.2f} ({low:.2f}-{high:.2f}) ±{spread:.2f}' for m, low, high, spread in four]
+        table[name] = ['' if m != m else f'{m:.2f} ({low:.2f}-{high:.2f}) ±{spread:.2f}'
+                       for m, low, high, spread in four]
     named = table.set_axis([row_name(*row) for row in table.index])
     return named.rename(columns={name: label(record, name) for name in names})
 
