@@ -19,6 +19,14 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 # %% ../nbs/000_checks.ipynb #41cd780c
+def _check_defaults():
+    "`RuntimeError` where torch makes tensors of another kind than those that are made here"
+    if (kind := torch.get_default_dtype()) != torch.float32:
+        raise RuntimeError(f'torch: expected the default dtype float32, got {kind}: see torch.set_default_dtype')
+    if (device := torch.get_default_device()).type != 'cpu':
+        hint = "torch.set_default_device('cpu'), and .to(device) for network and images"
+        raise RuntimeError(f'torch: expected the default device cpu, got {device}: {hint}')
+
 def check_images(
     x, # what should be (N, C, H, W) float32 images in [0, 1]
     name: str = 'x', # how the caller calls this argument
@@ -27,6 +35,8 @@ def check_images(
     "Raise `TypeError` or `ValueError`, naming the argument, unless `x` is a batch of images in [0, 1]"
     want = f'{name}: expected a float32 tensor (N, C, H, W) with values in [0, 1]'
     if not isinstance(x, Tensor): raise TypeError(f'{want}, got {type(x).__name__}')
+    _check_defaults()
+    if x.layout != torch.strided: raise TypeError(f'{want}, got a sparse one: give its .to_dense()')
     if x.dtype != torch.float32: raise TypeError(f'{want}, got dtype {x.dtype}')
     if x.ndim != 4 or 0 in x.shape: raise ValueError(f'{want}, got shape {tuple(x.shape)}')
     if channels is not None and x.shape[1] != channels:

@@ -11,6 +11,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
 from .arguments import positive
@@ -26,6 +27,9 @@ from .sources import (Network, Reading, blocks_of, channels_of, check_network, c
 _all_ = ['PRESET', 'Attacking', 'Loaded', 'attacked_by', 'fit', 'labelled', 'made_with', 'network_of'] # found here too
 
 # %% ../nbs/09c_commands.ipynb #7f802f85
+_UNNAMED = ('the file does not name its network (one saved in Python does not): give --model and whatever else describes it '
+            '(--weights, --mean, --std, --size)')
+
 def opened(
     detector: str, # file that `fit` or a detector's `save` wrote
     network: Network, # as the options say
@@ -34,6 +38,7 @@ def opened(
     from relneuron.detection import load
     if not Path(detector).expanduser().is_file(): raise FileNotFoundError(f'detector: no file {detector}')
     made = made_with(Path(detector).expanduser())
+    if not made and not network.model: raise ValueError(f'model: {_UNNAMED}')
     network = network_of(made, network)
     check_network(network)
     det = load(Path(detector).expanduser(), load_network(network))
@@ -71,9 +76,10 @@ def verdict_rows(
 # %% ../nbs/09c_commands.ipynb #25223846
 def _write_table(rows) -> int: # how many are flagged
     "A line an image, as soon as it is known"
-    table, flagged = csv.writer(sys.stdout, lineterminator='\n'), 0
+    table, flagged, rows = csv.writer(sys.stdout, lineterminator='\n'), 0, iter(rows)
+    first = list(islice(rows, 1)) # what is refused leaves no empty table
     table.writerow(('file', 'predicted', 'score', 'verdict'))
-    for row in rows:
+    for row in chain(first, rows):
         table.writerow((row['file'], row['predicted'], f'{row["score"]:.6g}', row['verdict']))
         flagged += row['verdict'] == 'adversarial'
     return flagged
@@ -135,6 +141,7 @@ def _judged(det, network, data, attacking, clean, folder) -> list: # of dicts, o
         for name, pair in zip(attacking.attacks, attacking.chosen()):
             adv, = attacked_by(team, network, det.model, data, [pair], **how)
             note(repr(adv))
+            if len(adv) < 30: note(f'{name}: figures of {len(adv)} images say little')
             rows.append(_figures(det, name, adv, clean))
     return rows
 

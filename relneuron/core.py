@@ -19,6 +19,7 @@ from dataclasses import fields, is_dataclass
 from functools import update_wrapper
 from itertools import chain
 from pathlib import Path
+from warnings import warn
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -253,12 +254,14 @@ def undecided(
 _TWO_LOGITS = 'of one logit z make two in the network: torch.cat([-z, z], 1)/2 has the same probabilities'
 
 def _check_outputs(out, n):
-    "`ValueError` unless these are (n, C) logits, C at least 2"
+    "`ValueError` unless these are (n, C) logits, C at least 2; a warning where they look like probabilities"
     if not isinstance(out, Tensor): raise ValueError(f'model: expected logits (N, n_classes), got {type(out).__name__}')
     if out.numel() == n: raise ValueError(f'model: expected one logit a class, got one number an image; {_TWO_LOGITS}')
     if out.ndim != 2 or len(out) != n or not out.is_floating_point():
         got = f'{out.dtype} of shape {tuple(out.shape)} for {n} images'
         raise ValueError(f'model: expected a classifier that gives logits (N, n_classes), got {got}')
+    if (out >= 0).all() and ((out.double().sum(1) - 1).abs() < 1e-3).all():
+        warn('model: its outputs are probabilities; attacks and margins need logits, the softmax left out', stacklevel=3)
 
 # %% ../nbs/000_core.ipynb #be2d0dbc
 def _is_exported(model): return isinstance(model, torch.fx.GraphModule) and 'eval' in vars(model)

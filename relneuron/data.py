@@ -41,7 +41,8 @@ class ImageSet:
 
     def __repr__(self):
         n, c, h, w = self.x.shape
-        return f'{self.name} ({self.split}): {n:,} images of {c}x{h}x{w}, {len(self.class_names)} classes'
+        split = f' ({self.split})' if self.split else ''
+        return f'{self.name}{split}: {n:,} images of {c}x{h}x{w}, {len(self.class_names)} classes'
 
 # %% ../nbs/00_data.ipynb #9f423022
 @patch
@@ -108,7 +109,7 @@ def from_folder(
     path, # folder with one sub-folder a class
     size: int = None, # resize to size x size; without it all images must have one size
     channels: int = 3, # 3 (colour) or 1 (grey)
-    split: str = 'test', # recorded as the set's split
+    split: str = '', # recorded as the set's split, where it is one
     class_names = None, # the classes in their order, some of which may have no sub-folder; the sub-folders without it
 ) -> ImageSet:
     "An image set from a folder of images, one sub-folder a class"

@@ -114,7 +114,7 @@ def figure_5(
 
 # %% ../nbs/08e_figures.ipynb #8ad36b01
 def _takes_them_for(model, record):
-    "Does the network take the record's pairs of images for what it took them for? Another processor may change its mind"
+    "Does the network take the record's pairs of images for what they were taken for? Another processor may not"
     for p in record.pictures.get('three', {}).values():
         got, want = (torch.cat([a, b]) for a, b in ((p['x'], p['x_adv']), (p['y'], p['y_adv'])))
         if not torch.equal(logits(model, got, show=False).argmax(1), want): return False

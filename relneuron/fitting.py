@@ -69,7 +69,7 @@ def _say_of_scale(network):
 
 def _say_of_labels(n, right, calibrate): # `right`: see `labelled`
     if right is None: note(f'{n} images without labels: what the network says of them counts as right')
-    if right == 1 and not calibrate: note(_TOO_WELL_KNOWN)
+    if not calibrate: note(_TOO_WELL_KNOWN)
 
 def _say_of_number(detector, data, least=30):
     numbers = data.y.bincount()
@@ -103,9 +103,11 @@ def _noted_in_file(detector, network, reading, attacking, fpr, class_names) -> s
 
 # %% ../nbs/09bb_fitting.ipynb #8d0acb04
 def _summary(det, detector, out, fpr, n, n_attacked, n_held) -> str: # one line; n_attacked: None without attacks
+    from relneuron.judging import false_positive_interval
     made = '' if n_attacked is None else f' and {n_attacked} attacked'
-    return (f'{out}: {detector}, fitted on {n} clean{made} images; threshold {det.threshold_:.6g}, '
-            f'for {fpr:.1%} of clean images, from {n_held} others')
+    low, high = (k/100_000 for k in false_positive_interval(100_000, n_held, fpr, .95))
+    return (f'{out}: {detector}, fitted on {n} clean{made} images; threshold {det.threshold_:.6g}, for {fpr:.1%} '
+            f'of clean images ({low:.1%} to {high:.1%} in 19 cases of 20), from {n_held} others')
 
 # %% ../nbs/09bb_fitting.ipynb #8448b2fc
 def fit(

@@ -17,10 +17,10 @@ from .core import check_images, check_labels, loader_of, number, parts_of, whole
 from .judging import harmless_versions
 from .lasso import check_mus
 from .margin import extra_trees
-from .observations import Responses, find_units, observe
+from .observations import Responses, check_responses, find_units, observe
 from .raw_responses import (checked_like, is_normalized, joined, most_relevant, reduced, unchanged,
                                      versions_of)
-from .scores import finite_rows
+from .scores import check_enough, finite_rows
 from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, early_and_late, logit_margin,
                                normalized, rooted, unit_shares)
 
@@ -135,6 +135,7 @@ def fit_responses(self: GeneralDetector,
 # %% ../nbs/05d_general.ipynb #2de5a80c
 @patch
 def read(self: GeneralDetector, responses): # what the signals are given of them
+    check_responses(responses) # those of images: `observed`
     if responses.r.any() and is_normalized(responses) != self.normalized_:
         want = 'normalised' if self.normalized_ else 'not normalised (`observe` with normalize=False)'
         raise ValueError(f'responses: expected them {want}, as in fit')
@@ -153,7 +154,7 @@ def score(self: GeneralDetector, responses): return self.fused(self.read(respons
 def signals_of(self: GeneralDetector,
     responses: Responses, # to N images
 ) -> dict: # name of the signal → (N,) p-values
-    "How usual each image is in the eyes of each signal"
+    "How usual each image is in the eyes of each signal; of images: `signals_of(observed(x))`"
     self.check_fitted()
     return dict(zip(self.signal_names(), self.p_values(self.read(responses)).T.numpy()))
 
@@ -256,6 +257,7 @@ def calibrate(self: GeneralDetector,
     "Set the threshold so that a fresh clean image, changed or not, is flagged with a probability of at most `fpr`"
     self.check_fitted()
     self.check_network()
+    check_enough(len(x) if isinstance(x, Tensor) else None, fpr)
     if not self.harmless: return Detector.calibrate(self, x, fpr)
     passing = _Passing(self, x, units=self.units_, columns=self.columns_)
     Detector.calibrate(self, passing, fpr) # says so if any was in `fit`

@@ -7,11 +7,13 @@ __all__ = ['detection_metrics', 'evaluate', 'show_verdicts', 'compare_sets', 'id
            'usual_noise', 'harmless_versions', 'harmless_table']
 
 # %% ../nbs/05b_judging.ipynb #028de5ce
+import io
 import math
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from torch import Tensor
@@ -140,9 +142,11 @@ def identity_control(
 # %% ../nbs/05b_judging.ipynb #a6c957fb
 def _jpeg(image: Tensor, quality: int) -> Tensor: # (C, H, W), C = 1 or 3
     "An image in [0, 1] through JPEG and back"
-    from torchvision.transforms.v2 import functional as T
     rgb = image if len(image) == 3 else image.expand(3, -1, -1)
-    return T.jpeg((rgb*255).round().byte(), quality)[:len(image)].float()/255
+    pixels, file = (rgb*255).round().byte().permute(1, 2, 0).cpu().numpy(), io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, 'JPEG', quality=quality)
+    back = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)[:len(image)]
+    return (back.float()/255).to(image.device)
 
 # %% ../nbs/05b_judging.ipynb #6b70b260
 _CHANGES = ('blur', 'JPEG', 'gamma 0.8', 'gamma 1.25')

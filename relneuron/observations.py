@@ -16,6 +16,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .checks import batches, listed, progress
+from .contexts import no_autocast
 from .core import device_of, eager, frozen, lock_of, modules_of, plain, precision_of
 from .layers import IMAGES_FIRST, Look, channel_axis, gathered, hooked, layers_of, row_squares
 from .units import Responses, Unit, Units, check_responses
@@ -140,7 +141,7 @@ def responses(self: _Observer, batch): # (n, columns) float32, normalised where 
 
 @patch
 def run(self: _Observer, batch): # see `observing`
-    with lock_of(self.model), torch.inference_mode(False), torch.no_grad():
+    with lock_of(self.model), torch.inference_mode(False), torch.no_grad(), no_autocast():
         if self.to is None: self.to = _place_and_precision(self.model, batch)
         r, logits = self.responses(batch)
         if self.columns is None: return Responses(r, logits, self.units)

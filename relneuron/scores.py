@@ -24,9 +24,10 @@ def plain_threshold(v) -> float:
     raise TypeError(f'threshold_: expected a number, got {v!r}')
 
 # %% ../nbs/04bb_scores.ipynb #056a64f8
-def check_enough(n, fpr):
+def check_enough(n, fpr): # n: how many images; None where that is not known yet
     "`ValueError` unless the rate makes sense and there are images enough for it"
     if not 0 < number(fpr, 'fpr') < 1: raise ValueError(f'fpr: expected a number between 0 and 1, got {fpr}')
+    if n is None: return
     least = int(np.ceil(1/fpr)) - 1
     if n < least: raise ValueError(f'x: {n} images are too few for fpr={fpr}; expected at least {least}')
 
