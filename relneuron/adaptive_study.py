@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DETECTORS', 'ATTACKERS', 'FIRST', 'learned', 'AdaptiveStudy', 'fitted', 'evaded', 'Setting', 'first_evaded',
            'evasion_of', 'adaptive_record', 'run_adaptive', 'read_adaptive', 'attackers_of', 'evasions', 'break_points',
-           'wrongs', 'show_evasion']
+           'wrongs', 'rates_table', 'attackers_table', 'show_evasion']
 
 # %% ../nbs/08j_adaptive_study.ipynb #b279d44b
 import json
@@ -252,6 +252,25 @@ def wrongs(
 ) -> list: # for each epsilon
     "The largest share of images that any attacker had misclassified, flagged or not"
     return [max(shares) for shares in zip(*(row['wrong'] for row in record['rows']))]
+
+def rates_table(
+    record: dict, # from `read_adaptive`
+    attacker: str = 'worst case', # or one of `attackers_of`
+): # a data frame: detector down, epsilon across
+    "The share of the images that evade each detector"
+    import pandas as pd
+    rates = {name: of[attacker].rates.tolist() for name, of in evasions(record).items() if attacker in of}
+    return pd.DataFrame(rates, index=record['adaptive']['epsilons']).T.round(4)
+
+def attackers_table(
+    record: dict, # from `read_adaptive`
+    epsilon: float, # one of the record's
+): # a data frame: detector down, attacker across
+    "The share of the images that each attacker gets past each detector"
+    import pandas as pd
+    at = record['adaptive']['epsilons'].index(epsilon)
+    found = {name: {a: e.rates[at].item() for a, e in of.items()} for name, of in evasions(record).items()}
+    return pd.DataFrame(found).T[[*attackers_of(record), 'worst case']].round(4)
 
 # %% ../nbs/08j_adaptive_study.ipynb #6b065566
 _COLORS = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#999999', '#8C564B'
