@@ -55,6 +55,13 @@ def _criterion(labels, targeted): # what foolbox calls a criterion
 def _without_nan(attacked, clean): # the clean image where a gradient was NaN
     return torch.where(attacked.isnan().flatten(1).any(1).view(-1, 1, 1, 1), clean, attacked)
 
+@contextmanager
+def _needing_gradients(): # what torch says where there are none, in our words
+    try: yield
+    except RuntimeError as e:
+        if 'does not require grad' not in str(e): raise
+        raise ValueError('model: no gradient reaches the images: is there torch.no_grad or detach in it?') from e
+
 # %% ../nbs/01e_attack_tasks.ipynb #e54b4a78
 class AttackTask:
     "One attack on one image set: what is wanted, what counts, and the key of each image"
@@ -84,7 +91,8 @@ class AttackTask:
         device, clean = device_of(self.model), self.data.x[rows]
         criterion = _criterion(self.labels[rows].to(device), self.targeted)
         with _DRAWING, frozen(self.model), _seeded(int(fingerprint(self.seed, self.keys[rows]), 16), device):
-            _, clipped, _ = self.attack(fmodel, clean.to(device, copy=True), criterion, epsilons=self.epsilon)
+            with _needing_gradients():
+                _, clipped, _ = self.attack(fmodel, clean.to(device, copy=True), criterion, epsilons=self.epsilon)
         return _without_nan(clipped.detach().cpu(), clean)
 
 # %% ../nbs/01e_attack_tasks.ipynb #dbe897ee

@@ -8,6 +8,7 @@ __all__ = ['Detector', 'Scorer', 'check_scores', 'network_key', 'threshold_at', 
 # %% ../nbs/04c_contract.ipynb #42252bff
 from contextlib import ExitStack
 from functools import wraps
+from warnings import warn
 
 import numpy as np
 import torch
@@ -199,6 +200,8 @@ def fit(self: Detector,
         check_finite(responses[-1], images.name)
     y = clean.labels if y is None else y
     if y is not None: warn_of_guesses(responses[0].pred, y)
+    if attacked and torch.isin(attacked.hashes[1], clean.hashes[1]).all():
+        warn('x_adv: all of these images are among the clean ones', stacklevel=2)
     self.fit_responses(*responses, y=y)
     self.shape_, self.fit_images_ = clean.shape, clean.hashes[0]
     return self

@@ -100,6 +100,8 @@ class RelevantNeuronDetector(Detector):
 def check_params(self: RelevantNeuronDetector):
     check_mus(number(self.mu, 'mu'))
     whole(self.seed, 'seed', 0)
+    if not isinstance(self.with_label, (bool, np.bool_)):
+        raise TypeError(f'with_label: expected True or False, got {self.with_label!r}')
     if not isinstance(self.unit_set, RelevantUnits) and self.unit_set not in UNIT_SETS:
         names = ', '.join(UNIT_SETS)
         raise ValueError(f'unit_set: expected one of {names}, or a RelevantUnits, got {self.unit_set!r}')

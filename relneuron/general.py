@@ -13,7 +13,7 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from .contract import Detector, network_key, threshold_at, warn_of_guesses
-from .core import check_images, check_labels, loader_of, number, parts_of, whole
+from .core import check_images, check_labels, listed, loader_of, number, parts_of, whole
 from .judging import harmless_versions
 from .lasso import check_mus
 from .margin import extra_trees
@@ -93,6 +93,8 @@ def _learn(self: GeneralDetector, clean, attacked, y, harmless, units, columns):
     references, taught, null = self._rows(clean, y)
     changed = None if harmless is None else harmless[references[unchanged(clean, harmless)[references]]]
     is_early = torch.isin(columns, early_and_late(units)[0])
+    if is_early.all(): # a single layer is early
+        raise ValueError(f'model: expected two layers or more before the logits, observed {listed(units.layers)}')
     halves = is_early.nonzero()[:, 0], (~is_early).nonzero()[:, 0]
     self.signals_ = self.make_signals(clean[references], changed, *halves)
     if self.needs_attacked: self.teach(versions_of(clean, harmless, taught), attacked)

@@ -9,6 +9,7 @@ __all__ = ['find_units', 'observing', 'observe', 'Responses', 'Unit', 'Units', '
 import threading
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
+from warnings import warn
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ def _is(name, module, wanted):
 def _named(ran, layers, modules):
     "Names of the layers that `layers` means, in forward order"
     wanted = [layers] if isinstance(layers, (str, nn.Module)) else list(layers)
+    if not wanted: raise ValueError('layers: expected at least one, or None for all')
     for w in wanted:
         if any(_is(n, modules[n], w) for n in ran): continue
         raise ValueError(f'layers: {w!r} is no convolution or fully-connected layer that ran; known: {listed(ran)}')
@@ -45,6 +47,7 @@ def find_units(
 ) -> Units:
     "The units of the model in forward order (paper §3), found by running it on one image, and on it and two of noise"
     look = Look(model, x)
+    if look.random: warn('model: it draws at random, so that responses and scores change from call to call', stacklevel=2)
     names = [n for n in look.ran if n not in look.give_logits]
     if layers is not None: names = _named(look.ran, layers, look.modules)
     layouts = {n: look.layout(n) for n in names}

@@ -13,6 +13,7 @@ from fastcore.basics import patch
 from sklearn.base import BaseEstimator, clone
 from torch import nn
 
+from .checks import check_out
 from .contract import Detector
 from .core import listed, plain
 from .files import read_detector, write_detector
@@ -37,6 +38,7 @@ def save(self: Detector,
 ):
     "Write the fitted detector, without its network and the images it was made with, to one file"
     self.check_fitted()
+    check_out(path)
     params = {k: v for k, v in self.get_params(deep=False).items() if k != 'model'}
     params = {k: clone(v) if isinstance(v, BaseEstimator) else v for k, v in params.items()} # not as it may be fitted
     if 'layers' in params: params['layers'] = _layer_names(params['layers'], self.model)
