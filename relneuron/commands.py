@@ -27,8 +27,8 @@ from .sources import (Network, Reading, blocks_of, channels_of, check_network, c
 _all_ = ['PRESET', 'Attacking', 'Loaded', 'attacked_by', 'fit', 'labelled', 'made_with', 'network_of'] # found here too
 
 # %% ../nbs/09c_commands.ipynb #7f802f85
-_UNNAMED = ('the file does not name its network (one saved in Python does not): give --model and whatever else describes it '
-            '(--weights, --mean, --std, --size)')
+_UNNAMED = ('the file does not name its network (one saved in Python does not): give --model and whatever else '
+            'describes it (--weights, --mean, --std, --size)')
 
 def opened(
     detector: str, # file that `fit` or a detector's `save` wrote

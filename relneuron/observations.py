@@ -47,7 +47,7 @@ def find_units(
 ) -> Units:
     "The units of the model in forward order (paper §3), found by running it on one image, and on it and two of noise"
     look = Look(model, x)
-    if look.random: warn('model: it draws at random, so that responses and scores change from call to call', stacklevel=2)
+    if look.random: warn('model: it draws at random: responses and scores change from call to call', stacklevel=2)
     names = [n for n in look.ran if n not in look.give_logits]
     if layers is not None: names = _named(look.ran, layers, look.modules)
     layouts = {n: look.layout(n) for n in names}
