@@ -261,7 +261,7 @@ def _check_outputs(out, n):
         got = f'{out.dtype} of shape {tuple(out.shape)} for {n} images'
         raise ValueError(f'model: expected a classifier that gives logits (N, n_classes), got {got}')
     if (out >= 0).all() and ((out.double().sum(1) - 1).abs() < 1e-3).all():
-        warn('model: its outputs are probabilities; attacks and margins need logits: leave the softmax out', stacklevel=3)
+        warn('model: it gives probabilities; attacks and margins need logits: leave the softmax out', stacklevel=3)
 
 # %% ../nbs/000_core.ipynb #be2d0dbc
 def _is_exported(model): return isinstance(model, torch.fx.GraphModule) and 'eval' in vars(model)
