@@ -24,7 +24,7 @@ from .scores import (check_enough, check_finite, check_scores, finite_rows, netw
                               threshold_at, warn_of_guesses)
 
 # %% ../nbs/04c_contract.ipynb #13cc6fe0
-_all_ = ['check_scores', 'network_key', 'threshold_at', 'warn_of_guesses'] # from the room above: found here too
+_all_ = ['check_scores', 'network_key', 'threshold_at', 'warn_of_guesses'] # made in another module, found here too
 
 def _of_its_shape(det, x): # the batches of a loader, refused where their shape is not that of `fit`
     for batch in x:

@@ -27,7 +27,7 @@ from .selection import UNIT_SETS, RelevantUnits, select_units, unit_set, with_fa
 from .trees import class_probabilities
 
 # %% ../nbs/05_detection.ipynb #c333a03e
-_all_ = ['load', 'DetectorForm'] # from the room above: found here too
+_all_ = ['load', 'DetectorForm'] # made in another module, found here too
 
 _READ = WeakKeyDictionary() # a set of relevant units → what `_columns` says of it
 

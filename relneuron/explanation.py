@@ -27,7 +27,7 @@ from .maps import draw_image, draw_map, names_of, unit_label
 from .observations import Unit, observe
 
 # %% ../nbs/07a_explanation.ipynb #624d3ea3
-_all_ = ['SMALLEST_STD', 'class_pushes', 'deviations', 'explain_responses'] # from the room above
+_all_ = ['SMALLEST_STD', 'class_pushes', 'deviations', 'explain_responses'] # made in another module
 
 # %% ../nbs/07a_explanation.ipynb #c3d1d6d7
 def _maps(e, det, image):

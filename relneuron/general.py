@@ -25,7 +25,7 @@ from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, earl
                                normalized, rooted, unit_shares)
 
 # %% ../nbs/05d_general.ipynb #38c8a476
-_all_ = ['most_relevant', 'reduced'] # from the room above: found here too
+_all_ = ['most_relevant', 'reduced'] # made in another module, found here too
 
 class GeneralDetector(Detector):
     "Unusual neighbours, unusual early neighbours, early layers that late ones do not explain; not in the paper"

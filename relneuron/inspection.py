@@ -19,7 +19,7 @@ from .observations import Unit, Units, find_units
 from .selection import RelevantUnits, four_sets
 
 # %% ../nbs/07_inspection.ipynb #25b3f375
-_all_ = ['convolution_maps', 'keep_outputs', 'linear_maps', 'output_gradients', 'unit_maps'] # from the room above
+_all_ = ['convolution_maps', 'keep_outputs', 'linear_maps', 'output_gradients', 'unit_maps'] # made in another module
 
 # %% ../nbs/07_inspection.ipynb #5c5a7d37
 def unit_numbers(

@@ -23,7 +23,7 @@ from .detection import Detector
 from .observations import find_units
 
 # %% ../nbs/06d_nic.ipynb #07574fd8
-_all_ = ['evidence', 'layer_values', 'pooled', 'softmax_layer'] # from the room above
+_all_ = ['evidence', 'layer_values', 'pooled', 'softmax_layer'] # made in another module
 
 # %% ../nbs/06d_nic.ipynb #4ff5e4b3
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from .layers import IMAGES_FIRST, Look, channel_axis, gathered, hooked, layers_o
 from .units import Responses, Unit, Units, check_responses
 
 # %% ../nbs/03_observations.ipynb #157af0ca
-_all_ = ['Responses', 'Unit', 'Units', 'check_responses'] # from the room above: found here too
+_all_ = ['Responses', 'Unit', 'Units', 'check_responses'] # made in another module, found here too
 
 def _is(name, module, wanted):
     "Does `wanted`, a module or a pattern, mean this layer?"

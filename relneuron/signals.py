@@ -20,7 +20,7 @@ from .observations import Responses, Units
 from .p_values import FUSIONS, NullScores, fisher, smallest
 
 # %% ../nbs/05c_signals.ipynb #dba81cbe
-_all_ = ['FUSIONS', 'NullScores', 'fisher', 'smallest'] # from the room above: found here too
+_all_ = ['FUSIONS', 'NullScores', 'fisher', 'smallest'] # made in another module, found here too
 
 def normalized(
     responses: Responses, # to N images
