@@ -188,7 +188,7 @@ def _write_summary(html, names, explained): # on stdout
 
 # %% ../nbs/09c_commands.ipynb #67d34097
 def inspect(
-    detector: str, # file that fit wrote, of the kinds paper or margin
+    detector: str, # file that fit wrote, of the kinds paper, margin or general
     images: str, # a folder, an image, a .npz file or a data set
     network: Network,
     reading: Reading,
@@ -206,9 +206,8 @@ def inspect(
     check_out(html, 'html')
     det, made = opened(detector, network)
     det.check_threshold()
-    if not hasattr(det, 'profile_'):
-        hint = ': `relneuron detect --json` says which signal found it odd' if hasattr(det, 'signals_of') else ''
-        raise ValueError(f'detector: expected one of relevant units (paper, margin), got {type(det).__name__}{hint}')
+    if not hasattr(det, 'profile_') and not hasattr(det, 'signals_'):
+        raise ValueError(f'detector: expected one of paper, margin, general, got {type(det).__name__}')
     found = next(blocks_of(images, channels_of(det.model), as_fitted(reading, made), first))
     explained = html_report(det, found.x, html, names_of(made, reading, det.model), units)
     _write_summary(html, found.names, explained)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .arrivals import Arriving, arrivals, near_hashes, true_classes
 from .core import batches, check_labels, check_model, images_of, loader_of, whole
-from .observations import Responses, find_units, observe, observing
+from .observations import Responses, check_responses, find_units, observe, observing
 from .scores import (check_enough, check_finite, check_scores, finite_rows, network_key, plain_threshold,
                               threshold_at, warn_of_guesses)
 
@@ -170,6 +170,7 @@ def score_responses(self: Detector,
 ) -> np.ndarray: # (N,) floats: higher = more suspicious; NaN where a response or logit is not finite
     "How suspicious each image is"
     self.check_fitted()
+    check_responses(responses)
     got = responses.n_classes, responses.units
     known = getattr(self, 'n_classes_', got[0]), getattr(self, 'units_', got[1])
     if got != known:
