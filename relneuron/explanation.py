@@ -226,8 +226,8 @@ def _summary(found, det):
         return (f'{head}, {len(det.columns_)} of {len(det.units_)} units. {colours} A p-value near 0: hardly any clean '
                 'image is as unusual. The units named are those that add most to the signal with the smallest.')
     relevant, most = det.relevant_, len(det.units_)
-    return (f'{head}, {relevant.name} units at mu={det.mu:g}: {relevant.counts.min()} to {relevant.counts.max()} of {most} '
-            f'a class. {colours} A unit speaks for the class towards whose mean its deviation goes furthest.')
+    return (f'{head}, {relevant.name} units at mu={det.mu:g}: {relevant.counts.min()} to {relevant.counts.max()} of '
+            f'{most} a class. {colours} A unit speaks for the class towards whose mean its deviation goes furthest.')
 
 # %% ../nbs/07a_explanation.ipynb #7a41b656
 def html_report(
