@@ -41,7 +41,7 @@ def modules_of(model: nn.Module) -> list: # each module once, before those withi
     return list(found)
 
 def named_modules(model: nn.Module) -> dict: # name → module, each module once, before those within it
-    "What `model.named_modules()` gives, in a third of its time"
+    "What `model.named_modules()` gives, by one walk without generators"
     found, known, todo = {}, set(), [('', model)]
     while todo:
         name, m = todo.pop()

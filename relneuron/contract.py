@@ -318,7 +318,7 @@ def calibrate(self: Detector,
 ) -> Detector: # self, with `threshold_` set
     "Set the threshold so that a fresh clean image is flagged with a probability of at most `fpr`"
     self.check_fitted()
-    check_enough(len(x) if isinstance(x, Tensor) else None, fpr)
+    check_enough(x, fpr)
     arriving = Arriving(x)
     self.check_shape(arriving.first)
     scores = self.score_samples(arriving.images)

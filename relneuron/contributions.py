@@ -23,29 +23,36 @@ def class_leanings(
     d = det.signals_['neighbours'].class_distances(det.read(responses)).double()
     return d.gather(1, responses.pred[:, None]) - d
 
-# %% ../nbs/07a_contributions.ipynb #9e1982d4
-def _about_unit(det, number, r, share):
-    "What is said of one unit: plain values"
-    unit = det.units_[number]
-    about = dict(unit=number, layer=unit.layer, channel=unit.channel)
-    return about | dict(response=float(r[number]), share=float(share[number]))
+# %% ../nbs/07a_contributions.ipynb #07491ea4
+def _shares(
+    adds, # (m,) what each unit adds to a signal
+) -> Tensor: # (m,) at least 0, sum 1; all 0 where nothing speaks against the image
+    "The share of each unit in what speaks against an image"
+    against = adds.clamp(min=0)
+    return against/against.sum().clamp_min(torch.finfo(against.dtype).tiny)
 
-def _about_image(det, c, score, r, push, p_values, shares, n):
-    "The dictionary of one image, taken for class `c`; `shares`: signal → (m,) what each unit adds"
+def _most(det, r, share, n) -> list: # of dicts
+    "What is said of the `n` units with the largest shares: plain values"
+    units = [det.units_[u] for u in share.argsort(descending=True)[:n].tolist() if share[u] > 0]
+    return [dict(unit=u.number, layer=u.layer, channel=u.channel, response=float(r[u.number]),
+                 share=float(share[u.number])) for u in units]
+
+# %% ../nbs/07a_contributions.ipynb #5d9cfc04
+def _about_nothing(told): # an image for which the network gives NaN has no class
+    nothing = dict(predicted=None, towards=None, push=[], signals={}, signal=None, layers={}, units=[])
+    return told | nothing | dict(adversarial=True)
+
+def _about_image(det, c, score, r, push, p_values, adds, n):
+    "The dictionary of one image, taken for class `c`; `adds`: signal → (m,) what each unit adds"
     told = dict(score=score, threshold=float(det.threshold_), n_relevant=len(det.columns_))
-    if math.isnan(score): # the network gives NaN: it has no class, and nothing can be said of units
-        return told | dict(predicted=None, adversarial=True, towards=None, push=[], signals={}, signal=None, layers={},
-                           units=[])
-    signal = min(shares, key=p_values.get)
-    against = shares[signal].clamp(min=0)
-    share = against/against.sum().clamp_min(torch.finfo(against.dtype).tiny)
+    if math.isnan(score): return _about_nothing(told)
+    signal = min(adds, key=p_values.get)
+    share, others = _shares(adds[signal]), push.index_fill(0, torch.tensor(c), -torch.inf)
     layers = {layer: float(share[s].sum()) for layer, s in det.units_.slices.items()}
-    others = push.index_fill(0, torch.tensor(c), -torch.inf)
-    most = [u for u in share.argsort(descending=True)[:n].tolist() if share[u] > 0]
     return told | dict(predicted=c, adversarial=bool(score > det.threshold_), towards=int(others.argmax()),
-                       push=push.tolist(), signals=p_values, signal=signal, layers=layers,
-                       units=[_about_unit(det, u, r, share) for u in most])
+                       push=push.tolist(), signals=p_values, signal=signal, layers=layers, units=_most(det, r, share, n))
 
+# %% ../nbs/07a_contributions.ipynb #9e1982d4
 def explain_signals(
     det: GeneralDetector, # fitted, with a threshold
     responses: Responses, # to N images, as `observed` gives them
@@ -54,7 +61,8 @@ def explain_signals(
     "What makes the verdict: p-values, the signal with the smallest, and the shares of layers and units in that one"
     det.check_threshold()
     scores, pred = det.score_responses(responses).tolist(), responses.pred.tolist()
-    p = {name: values.tolist() for name, values in det.signals_of(responses).items()}
-    of_units, push = {name: det.units_of(responses, name) for name in det.signals_}, class_leanings(det, responses)
-    return [_about_image(det, pred[i], scores[i], responses.r[i], push[i], {k: v[i] for k, v in p.items()},
-                         {k: v[i] for k, v in of_units.items()}, n) for i in range(len(responses))]
+    def each(of): return [dict(zip(of, values)) for values in zip(*of.values())] # image by image
+    p_values = each({name: p.tolist() for name, p in det.signals_of(responses).items()})
+    adds = each({name: det.units_of(responses, name) for name in det.signals_})
+    told = zip(pred, scores, responses.r, class_leanings(det, responses), p_values, adds)
+    return [_about_image(det, *of_image, n) for of_image in told]

@@ -259,7 +259,7 @@ def calibrate(self: GeneralDetector,
     "Set the threshold so that a fresh clean image, changed or not, is flagged with a probability of at most `fpr`"
     self.check_fitted()
     self.check_network()
-    check_enough(len(x) if isinstance(x, Tensor) else None, fpr)
+    check_enough(x, fpr)
     if not self.harmless: return Detector.calibrate(self, x, fpr)
     passing = _Passing(self, x, units=self.units_, columns=self.columns_)
     Detector.calibrate(self, passing, fpr) # says so if any was in `fit`

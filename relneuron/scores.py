@@ -24,12 +24,12 @@ def plain_threshold(v) -> float:
     raise TypeError(f'threshold_: expected a number, got {v!r}')
 
 # %% ../nbs/04bb_scores.ipynb #056a64f8
-def check_enough(n, fpr): # n: how many images; None where that is not known yet
+def check_enough(x, fpr): # images or their scores; of a loader it is not known yet how many it brings
     "`ValueError` unless the rate makes sense and there are images enough for it"
     if not 0 < number(fpr, 'fpr') < 1: raise ValueError(f'fpr: expected a number between 0 and 1, got {fpr}')
-    if n is None: return
     least = int(np.ceil(1/fpr)) - 1
-    if n < least: raise ValueError(f'x: {n} images are too few for fpr={fpr}; expected at least {least}')
+    if isinstance(x, (Tensor, np.ndarray)) and len(x) < least:
+        raise ValueError(f'x: {len(x)} images are too few for fpr={fpr}; expected at least {least}')
 
 def threshold_at(
     scores, # (N,) scores of fresh clean images
@@ -37,7 +37,7 @@ def threshold_at(
 ) -> float: # the score above which an image is flagged
     "The score that one more clean image exceeds with a probability of at most `fpr`"
     scores, n = np.asarray(scores), len(scores)
-    check_enough(n, fpr)
+    check_enough(scores, fpr)
     bad = np.flatnonzero(np.isnan(scores)).tolist()
     if bad: raise ValueError(f'x: {len(bad)} of {n} images have no score ({listed(bad)}): leave them out')
     return float(np.sort(scores)[int(np.ceil((1 - fpr)*(n + 1))) - 1])
