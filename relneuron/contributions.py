@@ -50,7 +50,8 @@ def _about_image(det, c, score, r, push, p_values, adds, n):
     share, others = _shares(adds[signal]), push.index_fill(0, torch.tensor(c), -torch.inf)
     layers = {layer: float(share[s].sum()) for layer, s in det.units_.slices.items()}
     return told | dict(predicted=c, adversarial=bool(score > det.threshold_), towards=int(others.argmax()),
-                       push=push.tolist(), signals=p_values, signal=signal, layers=layers, units=_most(det, r, share, n))
+                       push=push.tolist(), signals=p_values, signal=signal, layers=layers,
+                       units=_most(det, r, share, n))
 
 # %% ../nbs/07a_contributions.ipynb #9e1982d4
 def explain_signals(
