@@ -42,9 +42,10 @@ def contestants(run: Run, seed: int) -> dict: # name → detector, not fitted
 
 # %% ../nbs/08gb_contestants.ipynb #b6ffcfe0
 def jobs(run: Run) -> list: # (name, name of what it is shown or None, seeds)
-    "Every detector with everything that it is shown"
-    seeds, found = (run.exp.seed, *run.exp.seeds), []
+    "Every detector that the experiment compares, with everything that it is shown"
+    seeds, found, wanted = (run.exp.seed, *run.exp.seeds), [], run.exp.detectors
     for name, det in contestants(run, run.exp.seed).items():
+        if wanted is not None and name not in wanted: continue
         shown = list(shown_sets(run.exp)) if det.needs_attacked else [None]
         found += [(name, s, seeds) for s in shown]
     return found

@@ -167,9 +167,10 @@ def worst_cases(
     material: Material, # of the run
     found: dict, # from `apart`
 ) -> dict: # ('worst', family or 'all') → scores
-    "The lowest scores over the attacks of each family with several, and over all that a detector may be shown"
+    "The lowest scores over the attacks of each family with several, and over all but the black-box ones"
     exp, n = material.run.exp, len(material.run.whole['test'])
-    index, by_family = {kind.name: kind.index for kind in material.attacked}, families(exp, shown=True)
+    index, by_family = {kind.name: kind.index for kind in material.attacked}, families(exp)
+    by_family.pop('black-box', None)
     sets = {name: attacks for name, attacks in by_family.items() if len(attacks) > 1}
     sets['all'] = sum(by_family.values(), ())
     of = {a: (found['attack', a], index[a]) for a in sets['all']}

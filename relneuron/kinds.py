@@ -36,7 +36,8 @@ def shown_sets(exp: Experiment) -> dict: # name → family → attacks
     "What a detector that learns from attacks learns from: one attack, every family, every family but one"
     every = families(exp, shown=True)
     first = next(iter(every))
-    sets = {every[first][0]: {first: every[first][:1]}, 'all': every}
+    sets = {every[first][0]: {first: every[first][:1]}}
+    if sum(map(len, every.values())) > 1: sets['all'] = every
     if len(every) == 1: return sets
     return sets | {f'all but {name}': {k: v for k, v in every.items() if k != name} for name in every}
 

@@ -107,7 +107,8 @@ class _Observer:
         self.layers = {name: about for name, *about in each if only is None or name in only}
         self.modules = {name: modules[name] for name in self.layers}
         slices, m = units.slices, len(units)
-        self.columns = None if only is None else [i for layer in self.layers for i in range(*slices[layer].indices(m))]
+        columns = [i for layer in self.layers for i in range(*slices[layer].indices(m))]
+        self.columns = None if only is None else torch.tensor(columns, dtype=torch.long)
         self.local, self.to = threading.local(), None
 
     def seen(self, name, out):
@@ -149,8 +150,7 @@ def run(self: _Observer, batch): # see `observing`
         r, logits = self.responses(batch)
         if self.columns is None: return Responses(r, logits, self.units)
         whole = torch.zeros(len(batch), len(self.units))
-        whole[:, self.columns] = r
-        return Responses(whole, logits, self.units)
+        return Responses(whole.index_copy_(1, self.columns, r), logits, self.units)
 
 # %% ../nbs/03_observations.ipynb #0d75d3ba
 @contextmanager

@@ -148,6 +148,7 @@ class Setup:
     n_per_class: numbers = None # training images a class, or fgsm=1000,cw=200 (default: the scale's)
     n_test: numbers = None # test images, or fgsm=9000,cw=1000 (default: the scale's)
     clean_per_class: positive = None # the same for detectors that learn from clean images alone (default: n-per-class)
+    tested_only: words = None # attacks that no detector learns from (default: the experiment's)
     repeats: count = None # train the detectors of the smallest mu so many times again, with other seeds
     preset: OneOf('relneuron.presets:PRESETS') = None # parameters of the attacks (default: the scale's)
     train_preset: OneOf('relneuron.presets:PRESETS') = None # for training images (default: the experiment's or preset)

@@ -59,7 +59,7 @@ def unflatten(flat: dict) -> dict:
 # %% ../nbs/081_records.ipynb #64a1b57d
 _ELSEWHERE = ('table', 'model', 'data') # what is printed, and where something lies: fingerprints stand for the last two
 _LATER = { # settings that older records lack, and what they meant
-    'train_preset': None, 'clean_per_class': None, 'tested_only': (), 'layers': None}
+    'train_preset': None, 'clean_per_class': None, 'tested_only': (), 'detectors': None, 'layers': None}
 
 def settings_of(fields: dict) -> Experiment: # `fields`: of a record
     "The settings of a record"

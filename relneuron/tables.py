@@ -46,7 +46,7 @@ def by_attack(
 # %% ../nbs/08c_tables.ipynb #b7c16568
 _OPTIONS = {'attacks': '--attacks', 'preset': '--preset', 'n_per_class': '--n-per-class', 'n_test': '--n-test',
             'clean_per_class': '--clean-per-class', 'train_preset': '--train-preset', 'seeds': '--repeats',
-            'rectify': '--rectify', 'layers': '--layers'}
+            'rectify': '--rectify', 'layers': '--layers', 'tested_only': '--tested-only'}
 
 def _option(setting: str, value) -> str:
     "A setting as the command line takes it"
