@@ -25,7 +25,7 @@ def _rounded_down(v):
 @dataclass(frozen=True)
 class LevelTrees:
     "The nodes of many trees, level by level; the first are the roots"
-    nodes: np.ndarray # (n, 3) int32: feature; bits of the float32 threshold; number of the left child, of a leaf its own
+    nodes: np.ndarray # (n, 3) int32: feature; bits of the float32 threshold; the left child, of a leaf the leaf
     votes: np.ndarray # (n, K) float64: share of each class
     trees: int # how many
 
