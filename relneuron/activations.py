@@ -16,10 +16,12 @@ from fastcore.basics import patch
 from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 
-from .core import as_input, check_images, check_labels, eager, frozen, loader_of, parts_of, plain
+from .arrivals import checked_batch, joined_labels
+from .core import as_input, check_labels, eager, frozen, loader_of, plain, whole
 from .detection import Detector
 from .layers import IMAGES_FIRST, channel_axis, gathered, hooked, layers_of
 from .observations import Responses, Units, check_responses, find_units
+from .scores import warn_of_guesses
 
 # %% ../nbs/06d_activations.ipynb #c4e33411
 @contextmanager
@@ -106,7 +108,7 @@ class Passing:
         sketched: bool = False, # note sketches?
     ):
         self.model, self.units, self.normalize, self.layers, self.rectify = model, units, normalize, layers, rectify
-        self.parts = x.split(batch_size) if isinstance(x, Tensor) else loader_of(x, name)
+        self.parts = x.split(whole(batch_size, 'batch_size')) if isinstance(x, Tensor) else loader_of(x, name)
         self.name, self.sketched, self.seen, self._labels, self._sketches = name, sketched, [], [], []
 
     @property
@@ -115,7 +117,7 @@ class Passing:
         r, logits = (torch.cat(parts) for parts in zip(*self.seen))
         return Responses(r, logits, self.units)
     @property
-    def labels(self): return torch.cat(self._labels) if self._labels else None
+    def labels(self): return joined_labels(self._labels, self.name)
     @property
     def sketches(self): return torch.cat(self._sketches)
 
@@ -123,11 +125,10 @@ class Passing:
 @patch
 def __iter__(self: Passing):
     for batch in self.parts:
-        images, labels = parts_of(batch, self.name)
-        check_images(images, self.name)
+        images, labels = checked_batch(batch, self.name)
         if self.units is None: self.units = find_units(self.model, images, self.layers, self.rectify)
         self.seen.append(batch_means(self.model, images, self.units, self.normalize))
-        if labels is not None: self._labels.append(labels.cpu())
+        self._labels.append(labels)
         if self.sketched: self._sketches.append(sketch(images))
         yield images
 
@@ -238,10 +239,13 @@ def fit(self: MeansDetector,
     clean, attacked = self.passing(x), None
     known = vars(self.remember(clean)).copy() # which images, and which network
     if self.needs_attacked:
+        if isinstance(x_adv, Tensor): self.check_shape(x_adv, 'x_adv')
         other = self.passing(x_adv, clean.units, 'x_adv')
         for _ in other: pass
         attacked = replace(other.means, index=origins(other.sketches, clean.sketches))
-    self.fit_responses(clean.means, attacked, clean.labels if y is None else y)
+    means, y = clean.means, clean.labels if y is None else y
+    if y is not None: warn_of_guesses(means.pred, check_labels(y, len(means), means.n_classes))
+    self.fit_responses(means, attacked, y)
     vars(self).update({k: known[k] for k in ('fit_images_', 'network_', 'shape_') if k in known})
     return self
 

@@ -127,7 +127,8 @@ def load(cls: Adversarials,
     path, # file written by `save`
 ) -> Adversarials:
     "Read what `save` wrote"
-    if not Path(path).is_file(): raise FileNotFoundError(f'path: no file {path}')
+    path = Path(path).expanduser()
+    if not path.is_file(): raise FileNotFoundError(f'path: no file {path}')
     try:
         with safe_open(path, 'pt') as f:
             return cls(**{k: f.get_tensor(k) for k in _TENSORS}, **json.loads(f.metadata()['adversarials']))

@@ -9,6 +9,7 @@ __all__ = ['check_epsilon', 'AttackTask', 'warn_of_nan', 'check_task']
 import threading
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -73,6 +74,7 @@ class AttackTask:
         targets = None,
         seed: int = 0,
     ):
+        if data.x.requires_grad: data = replace(data, x=data.x.detach())
         self.model, self.data, self.attack, self.seed = model, data, attack, whole(seed, 'seed', 0)
         self.epsilon = epsilon = check_epsilon(attack, epsilon)
         self.wanted = check_targets(targets, data.y, len(data.class_names))

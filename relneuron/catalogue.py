@@ -118,7 +118,7 @@ def kept_attacks(
     "Attacked images are kept until the work is done"
     import shutil
     from relneuron.core import check_out
-    where = Path(folder or f'{path}.attacked')
+    where = Path(folder or f'{path}.attacked').expanduser()
     check_out(where/'shard', 'shards')
     yield where
     if folder is None: shutil.rmtree(where, ignore_errors=True)

@@ -177,7 +177,7 @@ def check_out(
     name: str = 'path', # how the caller calls this argument
 ) -> Path: # the path
     "Raise `OSError`, naming the argument, unless a file can be written there"
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.is_dir(): raise IsADirectoryError(f'{name}: expected a file to write, got the folder {path}')
     above = next(p for p in path.absolute().parents if p.exists())
     if above.is_dir() and os.access(above, os.W_OK | os.X_OK): return path

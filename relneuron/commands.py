@@ -21,7 +21,7 @@ from .fitting import fit
 from .options import (PRESET, Attacking, Loaded, as_fitted, attacked_by, drawn, labelled, made_with, names_of,
                                network_of)
 from .sources import (Network, Reading, blocks_of, channels_of, check_network, check_there, class_list,
-                               load_network, read_given)
+                               load_network, read_given, say_of_unread)
 
 # %% ../nbs/09c_commands.ipynb #0285d2c5
 _all_ = ['PRESET', 'Attacking', 'Loaded', 'attacked_by', 'fit', 'labelled', 'made_with', 'network_of'] # found here too
@@ -44,6 +44,10 @@ def opened(
     det = load(Path(detector).expanduser(), load_network(network))
     det.batch_size = network.batch_size
     return det, made
+
+def _channels(det) -> int: # of the images it was fitted on; of a file that does not know, the network's
+    shape = getattr(det, 'shape_', None)
+    return channels_of(det.model) if shape is None else 1 if shape[0] == 1 else 3
 
 # %% ../nbs/09c_commands.ipynb #7a52fdbe
 def _rows_of(found, predicted, scores, flagged, class_names): # of dicts, one an image
@@ -95,7 +99,7 @@ def _write_json(rows, detector, threshold) -> int: # how many are flagged
 # %% ../nbs/09c_commands.ipynb #58f383a2
 def detect(
     detector: str, # file that fit wrote
-    images: str, # a folder, an image, a .npz file or a data set
+    images: str, # a folder, with all images in it, an image, a .npz file or a data set
     network: Network,
     reading: Reading,
     json: bool = False, # one JSON document instead of comma-separated values; a general detector's p-values, too
@@ -108,7 +112,8 @@ def detect(
     the network is the one that fit was given; --model and its options name it where it has moved"""
     check_there(images)
     det, made = opened(detector, network)
-    blocks = blocks_of(images, channels_of(det.model), as_fitted(reading, made))
+    say_of_unread(images)
+    blocks = blocks_of(images, _channels(det), as_fitted(reading, made))
     rows = verdict_rows(det, blocks, names_of(made, reading, det.model), why=json)
     flagged = _write_json(rows, detector, det.threshold_) if json else _write_table(rows)
     if fail_on_adversarial and flagged: raise SystemExit(3)
@@ -171,7 +176,8 @@ def evaluate(
     det, made = opened(detector, network)
     det.check_threshold()
     network, reading, attacking = _completed(made, network, reading, attacking)
-    found = read_given(images, 'test', channels_of(det.model), reading)
+    say_of_unread(images)
+    found = read_given(images, 'test', _channels(det), reading)
     found = _unseen(det, drawn(found, attacking.limit, attacking.seed))
     data, _ = labelled(det.model, found, class_list(reading.classes))
     with kept_attacks(attacking.shards, detector) as folder:
@@ -189,7 +195,7 @@ def _write_summary(html, names, explained): # on stdout
 # %% ../nbs/09c_commands.ipynb #67d34097
 def inspect(
     detector: str, # file that fit wrote, of the kinds paper, margin or general
-    images: str, # a folder, an image, a .npz file or a data set
+    images: str, # a folder, with all images in it, an image, a .npz file or a data set
     network: Network,
     reading: Reading,
     html: str = 'report.html', # page to write
@@ -203,12 +209,13 @@ def inspect(
     from relneuron.core import check_out
     from relneuron.explanation import html_report
     check_there(images)
-    check_out(html, 'html')
+    html = check_out(Path(html).expanduser(), 'html')
     det, made = opened(detector, network)
     det.check_threshold()
     if not hasattr(det, 'profile_') and not hasattr(det, 'signals_'):
         raise ValueError(f'detector: expected one of paper, margin, general, got {type(det).__name__}')
-    found = next(blocks_of(images, channels_of(det.model), as_fitted(reading, made), first))
+    say_of_unread(images)
+    found = next(blocks_of(images, _channels(det), as_fitted(reading, made), first))
     explained = html_report(det, found.x, html, names_of(made, reading, det.model), units)
     _write_summary(html, found.names, explained)
     return explained

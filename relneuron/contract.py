@@ -17,11 +17,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
-from .arrivals import Arriving, arrivals, near_hashes, true_classes
+from .arrivals import Arriving, arrivals, check_x_adv, near_hashes, true_classes
 from .core import batches, check_labels, check_model, images_of, loader_of, whole
 from .observations import Responses, check_responses, find_units, observe, observing
 from .scores import (check_enough, check_finite, check_scores, finite_rows, network_key, plain_threshold,
-                              threshold_at, warn_of_guesses)
+                              threshold_at, warn_of_guesses, warn_of_ties)
 
 # %% ../nbs/04c_contract.ipynb #13cc6fe0
 _all_ = ['check_scores', 'network_key', 'threshold_at', 'warn_of_guesses'] # made in another module, found here too
@@ -41,6 +41,21 @@ def _shape_checked(judge):
     score_samples.checks_shape = True
     return score_samples
 
+# %% ../nbs/04c_contract.ipynb #f4f571df
+def _guarded(learn):
+    "A `fit` that looks at settings and `x_adv` before all else; where it fails, whatever is left counts as not fitted"
+    @wraps(learn)
+    def fit(self, x, *args, **kw):
+        try:
+            self.forget()
+            check_x_adv(args[0] if args else kw.get('x_adv'))
+            return learn(self, x, *args, **kw)
+        except BaseException: # Ctrl-C is one
+            vars(self).pop('fit_images_', None)
+            raise
+    fit.guarded = True
+    return fit
+
 # %% ../nbs/04c_contract.ipynb #3e64af78
 class Detector(BaseEstimator):
     "What all detectors share; a subclass brings `learn` and `score`, or `fit` and `score_samples`"
@@ -56,9 +71,11 @@ class Detector(BaseEstimator):
         self.model, self.batch_size = model, batch_size
 
     def __new__(cls, *args, **kw): # not when the class is made: `@patch` brings methods later
-        for kind in cls.__mro__[:cls.__mro__.index(Detector)]:
-            judge = vars(kind).get('score_samples')
-            if judge and not hasattr(judge, 'checks_shape'): kind.score_samples = _shape_checked(judge)
+        for kind in cls.__mro__[:cls.__mro__.index(Detector) + 1]:
+            judge, learn = (vars(kind).get(name) for name in ('score_samples', 'fit'))
+            own = judge and kind is not Detector
+            if own and not hasattr(judge, 'checks_shape'): kind.score_samples = _shape_checked(judge)
+            if learn and not hasattr(learn, 'guarded'): kind.fit = _guarded(learn)
         return super().__new__(cls)
 
     def __setattr__(self, name, value): # a threshold set by hand, of whatever kind, is kept as a plain number
@@ -202,7 +219,7 @@ def fit(self: Detector,
     y = clean.labels if y is None else y
     if y is not None: warn_of_guesses(responses[0].pred, y)
     if attacked and torch.isin(attacked.hashes[1], clean.hashes[1]).all():
-        warn('x_adv: all of these images are among the clean ones', stacklevel=2)
+        warn('x_adv: all of these images are among the clean ones', stacklevel=3)
     self.fit_responses(*responses, y=y)
     self.shape_, self.fit_images_ = clean.shape, clean.hashes[0]
     return self
@@ -215,11 +232,18 @@ class Scorer:
     def __enter__(self):
         self.det.check_fitted()
         self.det.check_network()
-        self._fitted, self._stack = self.det.fit_images_, ExitStack()
+        self._stack = ExitStack()
         ready = observing(self.det.model, self.det.units_, self._layers(), self.det.normalize)
         self._run = self._stack.enter_context(ready)
+        self._fitted = self.det.fit_images_
         return self
-    def __exit__(self, *error): self._stack.close()
+    def __exit__(self, *error):
+        self._fitted = None
+        self._stack.close()
+
+    def check_open(self):
+        if getattr(self, '_fitted', None) is not None: return
+        raise RuntimeError('scorer: expected to be used inside `with`: with det.scorer() as scorer: scorer.predict(x)')
 
     def _layers(self): # names of those that hold units the detector reads; None: all
         read, units = self.det.reads(), self.det.units_
@@ -252,6 +276,7 @@ def _blocks(self: Scorer, x): # responses to many images at a time, numbered
 # %% ../nbs/04c_contract.ipynb #49bc9111
 @patch
 def score_samples(self: Scorer, x, on_error='warn'): # see the detector's
+    self.check_open()
     if self.det.fit_images_ is not self._fitted: raise ValueError('the detector was fitted again: open a new scorer')
     told = {} if on_error == 'warn' else dict(on_error=on_error)
     scores = [self.det.score_responses(block, **told) for block in self._blocks(x)]
@@ -263,7 +288,6 @@ def predict(self: Scorer, x, on_error='warn'): # likewise
     self.det.check_threshold()
     return self.det.verdicts(self.score_samples(x, on_error))
 
-# %% ../nbs/04c_contract.ipynb #f163c20b
 @patch
 def score_samples(self: Detector,
     x, # (N, C, H, W) images in [0, 1], or a loader
@@ -280,6 +304,7 @@ class _ImageScorer(Scorer):
         self._fitted, self._stack = self.det.fit_images_, ExitStack()
         return self
     def score_samples(self, x, on_error='warn'):
+        self.check_open()
         return check_scores(self.det.score_samples(x), on_error=on_error)
 
 @patch
@@ -307,16 +332,15 @@ def calibrate_responses(self: Detector,
     fpr: float = .05, # share of clean images that may be flagged
 ) -> Detector: # self, with `threshold_` set
     "`calibrate` from responses; whether the images are fresh cannot be told from those"
-    self.threshold_ = threshold_at(self.score_responses(responses), fpr)
+    scores = self.score_responses(responses)
+    self.threshold_ = threshold_at(scores, fpr)
+    warn_of_ties(scores, fpr)
     return self
 
 # %% ../nbs/04c_contract.ipynb #49f059d3
 @patch
-def calibrate(self: Detector,
-    x, # (N, C, H, W) clean images, or a loader, that `fit` has not seen
-    fpr: float = .05, # share of clean images that may be flagged
-) -> Detector: # self, with `threshold_` set
-    "Set the threshold so that a fresh clean image is flagged with a probability of at most `fpr`"
+def fresh_scores(self: Detector, x, fpr): # for `calibrate`, a subclass's too
+    "Scores of clean images; `ValueError` where `fit` has seen any of them"
     self.check_fitted()
     check_enough(x, fpr)
     arriving = Arriving(x)
@@ -324,7 +348,17 @@ def calibrate(self: Detector,
     scores = self.score_samples(arriving.images)
     known = torch.isin(arriving.hashes, self.fit_images_).any(0).sum().item()
     if known: raise ValueError(f'x: expected images that fit has not seen, but {known} of {len(scores)} were in fit')
+    return scores
+
+@patch
+def calibrate(self: Detector,
+    x, # (N, C, H, W) clean images, or a loader, that `fit` has not seen
+    fpr: float = .05, # share of clean images that may be flagged
+) -> Detector: # self, with `threshold_` set
+    "Set the threshold so that a fresh clean image is flagged with a probability of at most `fpr`"
+    scores = self.fresh_scores(x, fpr)
     self.threshold_ = threshold_at(scores, fpr)
+    warn_of_ties(scores, fpr)
     return self
 
 # %% ../nbs/04c_contract.ipynb #cb757d5f

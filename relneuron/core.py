@@ -60,10 +60,21 @@ def _array(v: np.ndarray) -> bytes:
     return f'{v.dtype}{v.shape}'.encode() + v.tobytes()
 
 # %% ../nbs/000_core.ipynb #1dab45b0
+def _beside(model) -> list: # of [module, name, value]
+    "What a network computes with that is in no `state_dict`: buffers not saved, tensors and numbers of its own"
+    found = []
+    for name, m in model.named_modules():
+        own = type(m).__module__.partition('.')[0] not in ('torch', 'torchvision', 'relneuron')
+        kept = {k: v for k, v in vars(m).items() if isinstance(v, (Tensor, np.ndarray)) or own and isinstance(v, float)}
+        kept |= {k: m._buffers[k] for k in m._non_persistent_buffers_set if m._buffers.get(k) is not None}
+        found += [[name, k, kept[k]] for k in sorted(kept)]
+    return found
+
 def _inner(v) -> tuple: # (kind, values)
     "What a container, a module, a dataclass or an estimator is made of"
     if isinstance(v, nn.Module):
-        return 'module', [plain(v).state_dict(), [type(m).__name__ for m in plain(v).modules()]]
+        v, names = plain(v), [type(m).__name__ for m in plain(v).modules()]
+        return 'module', [v.state_dict(), names, *filter(None, [_beside(v)])]
     if is_dataclass(v) and not isinstance(v, type):
         return type(v).__name__, [{f.name: getattr(v, f.name) for f in fields(v)}]
     if hasattr(v, 'get_params') and not isinstance(v, type): return type(v).__name__, [v.get_params(deep=False)]
@@ -75,7 +86,7 @@ def _inner(v) -> tuple: # (kind, values)
 # %% ../nbs/000_core.ipynb #c5659237
 def _bytes(v) -> bytes:
     "What stands for a value in a fingerprint"
-    if isinstance(getattr(v, 'key', None), str): return v.key.encode()
+    if not isinstance(v, nn.Module) and isinstance(getattr(v, 'key', None), str): return v.key.encode()
     if isinstance(v, np.ndarray): return _array(v)
     if isinstance(v, Tensor): return _raw(v)
     if isinstance(v, np.generic): return repr(v.item()).encode()
@@ -95,7 +106,7 @@ def fingerprint(
 # %% ../nbs/000_core.ipynb #d3d690e1
 def atomic_write(path, write):
     "Call `write(temporary path)`, then move the file to `path`: a reader sees all of it or nothing"
-    path = Path(path)
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f'.{path.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}.part')
     try:
@@ -176,7 +187,7 @@ def _value(v):
 # %% ../nbs/000_core.ipynb #2c85eed9
 class Stages:
     "A folder of stages: `stages(function, *arguments)` is the result to be, `.value` the result"
-    def __init__(self, folder): self.folder = Path(folder)
+    def __init__(self, folder): self.folder = Path(folder).expanduser()
     def __call__(self, function: StageFunction, *args, **kw) -> Stage:
         return Stage(function, function.bind(args, kw), self.folder)
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CLASS_NAMES', 'DATASETS', 'ImageSet', 'class_name', 'digits', 'from_npz', 'from_folder', 'data_root', 'mnist',
-           'cifar10', 'load_data', 'load_images', 'check_same_classes']
+           'cifar10', 'part_folder', 'load_data', 'load_images', 'check_same_classes']
 
 # %% ../nbs/00_data.ipynb #df3917b6
 import os
@@ -201,13 +201,21 @@ def _parts(path) -> list: # names
         raise ValueError(f'{path}: {listed(classes)} hold images and no class folders; {_UNLABELLED}')
     return parts
 
+def part_folder(
+    path, # folder
+    split: str, # 'train' or 'test'
+) -> Path: # the folder itself, where its sub-folders are classes
+    "Where a part's class folders lie; `ValueError` where in doubt, `FileNotFoundError` where there are others alone"
+    path = Path(path).expanduser()
+    parts = _parts(path)
+    if parts and split not in parts: raise FileNotFoundError(f'{path}: no folder {split}; it has {listed(parts)}')
+    return path/split if parts else path
+
 def _load_folder(path, split, class_names):
     "A folder of classes, or that part of a folder of parts"
-    parts = _parts(path)
-    if not parts: return from_folder(path, split=split, class_names=class_names)
-    if split not in parts: raise FileNotFoundError(f'{path}: no folder {split}; it has {listed(parts)}')
-    names = class_names or (sub_folders(path/'train') if 'train' in parts else None)
-    return from_folder(path/split, split=split, class_names=names)
+    inner = part_folder(path, split)
+    known = sub_folders(path/'train') if inner != path and (path/'train').is_dir() else None
+    return from_folder(inner, split=split, class_names=class_names or known or None)
 
 # %% ../nbs/00_data.ipynb #1cd93f1a
 DATASETS = {'digits': digits, 'mnist': mnist, 'cifar10': cifar10}
@@ -247,7 +255,7 @@ def load_images(
         return read_images([path], channels, size, path), (path.name,)
     _check_name(name, split)
     if path.is_dir() and name not in DATASETS:
-        files = image_files(path/split if split in _parts_or_none(path) else path)
+        files = image_files(_part_or_all(path, split))
         if not files: raise FileNotFoundError(f'{path}: no images in it')
         return read_images(files, channels, size, path), tuple(str(f.relative_to(path)) for f in files)
     if name in DATASETS: x = DATASETS[name](split, root).x
@@ -255,9 +263,10 @@ def load_images(
         with open_npz(path) as f, naming(path): x = to_images(arrays_of(f, path, f'x_{split}')[0], f'x_{split}')
     return x, tuple(map(str, range(len(x))))
 
-def _parts_or_none(path): # for images alone it does not matter what a folder stands for
-    try: return _parts(path)
-    except ValueError: return []
+def _part_or_all(path, split): # where in doubt, all images: for them it does not matter what a folder stands for
+    if image_files(path, deep=False): return path
+    try: return part_folder(path, split)
+    except (ValueError, FileNotFoundError): return path
 
 # %% ../nbs/00_data.ipynb #2fb461d4
 def check_same_classes(

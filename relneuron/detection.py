@@ -20,8 +20,8 @@ from .attacks import run_attack
 from .contract import Detector, Scorer, check_scores, threshold_at
 from .core import number, whole
 from .data import ImageSet
-from .lasso import check_mus
-from .observations import Responses
+from .lasso import SOLVERS, check_mus
+from .observations import Responses, find_units
 from .saving import DetectorForm, load
 from .selection import UNIT_SETS, RelevantUnits, select_units, unit_set, with_fallback
 from .trees import class_probabilities
@@ -99,6 +99,8 @@ class RelevantNeuronDetector(Detector):
 @patch
 def check_params(self: RelevantNeuronDetector):
     check_mus(number(self.mu, 'mu'))
+    if self.solver not in SOLVERS:
+        raise ValueError(f'solver: expected one of {", ".join(SOLVERS)}, got {self.solver!r}')
     whole(self.seed, 'seed', 0)
     if not isinstance(self.with_label, (bool, np.bool_)):
         raise TypeError(f'with_label: expected True or False, got {self.with_label!r}')
@@ -171,6 +173,7 @@ def fit_attack(self: RelevantNeuronDetector,
     "Algorithm 2 of the paper, step 1 included: attack the images, then `fit`"
     self.check_params()
     self.check_network()
+    if isinstance(data, ImageSet): find_units(self.model, data.x, self.layers, self.rectify) # refuses wrong layers
     attacked = run_attack(self.model, data, attack, **kw)
     self.fit(data.x, attacked.x_adv, data.y)
     self.adversarials_ = attacked

@@ -51,6 +51,7 @@ def explain(
 ) -> list: # one plain dict an image: predicted, score, adversarial, threshold, n_relevant, towards, push (C,), units
     "Which units make an image unlike the clean ones of its class, and what they lean to; see `explain_signals`, too"
     check_is_fitted(det)
+    det.check_shape(x)
     if hasattr(det, 'signals_'): found = explain_signals(det, det.observed(x), n)
     elif hasattr(det, 'profile_'): found = explain_responses(det, observe(det.model, x, det.units_, det.batch_size), n)
     else: raise TypeError(f'det: expected a detector of relevant units or a general one, got {type(det).__name__}')

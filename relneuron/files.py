@@ -226,7 +226,8 @@ def read_detector(
     "Read what `write_detector` wrote; `ValueError` for anything else, and for types that are not trusted"
     import skops.io
     _names(trusted)
-    if not Path(path).is_file(): raise FileNotFoundError(f'path: no detector {path}')
+    path = Path(path).expanduser()
+    if not path.is_file(): raise FileNotFoundError(f'path: no detector {path}')
     with open(path, 'rb') as file, _naming(path):
         config, tensors, estimators = _read_parts(file)
         types, strangers = _strangers(estimators, trusted)

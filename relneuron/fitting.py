@@ -8,13 +8,15 @@ __all__ = ['fit']
 # %% ../nbs/09bb_fitting.ipynb #dbe8ed85
 import json as json_text
 import math
+import warnings
+from pathlib import Path
 
 from .arguments import OneOf, share
 from .catalogue import DETECTORS, assignments, kept_attacks, make_detector
 from .cli import note
 from .options import Attacking, attacked_by, drawn, labelled
 from .sources import (Network, Reading, channels_of, check_network, check_there, class_list, load_network,
-                               read_given)
+                               read_given, say_of_unread)
 
 # %% ../nbs/09bb_fitting.ipynb #dc0c5b0b
 def _check_kind(detector, attacks):
@@ -36,7 +38,7 @@ def _check_number(n, fpr): # of images for the threshold
 def _check_fit(images, out, network, attacking, detector, calibrate, settings):
     "`ValueError` or `OSError` for what cannot be, before anything is loaded"
     from relneuron.core import check_out
-    check_out(out, 'out')
+    check_out(Path(out).expanduser(), 'out')
     for name, given in dict(images=images, calibrate=calibrate or images).items(): check_there(given, name)
     check_network(network)
     _check_kind(detector, attacking.attacks)
@@ -51,12 +53,41 @@ def _two_parts(found, held_out, seed): # those to learn from, and those for the 
     return found[order[n:].sort().values], found[order[:n].sort().values]
 
 # %% ../nbs/09bb_fitting.ipynb #b3d5074b
+def _without_copies(learn, hold): # of those for the threshold the ones that come once and are not learned from
+    import torch
+    from relneuron.contract import near_hashes
+    known, rows = {*near_hashes(learn.x).tolist()}, []
+    for i, h in enumerate(near_hashes(hold.x).tolist()):
+        if h not in known: rows.append(i)
+        known.add(h)
+    if len(rows) == len(hold): return hold
+    note(f'{len(hold) - len(rows)} of {len(hold)} images for the threshold left aside: copies of other images')
+    return hold[torch.tensor(rows, dtype=torch.int64)]
+
+# %% ../nbs/09bb_fitting.ipynb #e2f4a1e2
+def _check_calibrate(learn, hold):
+    "`ValueError` where the images of `--calibrate` have another shape, or are learned from"
+    import torch
+    from relneuron.contract import near_hashes
+    want, got = (tuple(found.x.shape[1:]) for found in (learn, hold))
+    if want != got:
+        raise ValueError(f'calibrate: expected images of shape {want} as those to learn from, got {got}; '
+                         'with --size, folders and files are read at one size')
+    n = int(torch.isin(near_hashes(hold.x), near_hashes(learn.x)).sum())
+    if n: raise ValueError(f'calibrate: expected images that are not learned from, but {n} of {len(hold)} are')
+
+# %% ../nbs/09bb_fitting.ipynb #19d2d4ac
 def _read_for_fit(model, images, calibrate, reading, attacking, held_out):
     "Images to learn from, and images for the threshold"
-    channels, seed = channels_of(model), attacking.seed
+    channels, seed = channels_of(model, images, reading), attacking.seed
+    for given in filter(None, (images, calibrate)): say_of_unread(given)
     found = drawn(read_given(images, 'train', channels, reading), attacking.limit, seed)
-    if calibrate: return found, read_given(calibrate, 'test', channels, reading, labelled=False)
-    return _two_parts(found, held_out, seed)
+    if not calibrate:
+        learn, hold = _two_parts(found, held_out, seed)
+        return learn, _without_copies(learn, hold)
+    others = read_given(calibrate, 'test', channels, reading, labelled=False)
+    _check_calibrate(found, others)
+    return found, others
 
 # %% ../nbs/09bb_fitting.ipynb #311f215b
 _NOT_SCALED = ('the images go to the network as they are, from 0 to 1: '
@@ -88,6 +119,14 @@ def _attack_to_fit(network, model, data, attacking, folder): # attacked images o
     return torch.cat([adv.x_adv for adv in found])
 
 # %% ../nbs/09bb_fitting.ipynb #7dfc865b
+def _check_layers(det, x):
+    "`ValueError` where `layers` names none that runs, or the network has none to look at: one image is tried"
+    from relneuron.observations import find_units
+    if not hasattr(det, 'layers'): return
+    with warnings.catch_warnings(): # `fit` gives them
+        warnings.simplefilter('ignore')
+        find_units(det.model, x[:1], det.layers, det.rectify)
+
 def _calibrate(det, x, fpr):
     "`calibrate`; the file remembers the images, so that `evaluate` leaves them aside"
     from relneuron.contract import near_hashes
@@ -138,13 +177,14 @@ def fit(
     _say_of_labels(len(data), right, calibrate)
     _say_of_number(detector, data)
     names = None if right is None and not classes else data.class_names
-    det = make_detector(detector, model, channels_of(model), network.batch_size, attacking.seed, settings)
+    det = make_detector(detector, model, data.x.shape[1], network.batch_size, attacking.seed, settings)
+    _check_layers(det, data.x)
     about = _noted_in_file(detector, network, reading, attacking, fpr, names)
     with kept_attacks(attacking.shards, out) as folder:
         x_adv = _attack_to_fit(network, model, data, attacking, folder)
         det.fit(data.x, x_adv, data.y)
         _calibrate(det, hold.x, fpr)
         det.made_with_ = about
-        det.save(out)
+        det.save(Path(out).expanduser())
     print(_summary(det, detector, out, fpr, len(data), None if x_adv is None else len(x_adv), len(hold)))
     return det

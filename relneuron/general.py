@@ -12,15 +12,16 @@ from fastcore.basics import patch
 from sklearn.base import clone
 from torch import Tensor, nn
 
+from .arrivals import checked_batch, joined_labels
 from .contract import Detector, network_key, threshold_at, warn_of_guesses
-from .core import check_images, check_labels, listed, loader_of, number, parts_of, whole
+from .core import check_labels, listed, loader_of, number, whole
 from .judging import harmless_versions
 from .lasso import check_mus
 from .margin import extra_trees
 from .observations import Responses, check_responses, find_units, observe
 from .raw_responses import (checked_like, is_normalized, joined, most_relevant, reduced, unchanged,
                                      versions_of)
-from .scores import check_enough, finite_rows
+from .scores import check_enough, finite_rows, warn_of_ties
 from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, early_and_late, logit_margin,
                                normalized, rooted, unit_shares)
 
@@ -85,6 +86,9 @@ def _rows(self: GeneralDetector, clean, y): # of references, of images for a sub
     references = rest[clean.pred[rest] == y[rest]][:self.references]
     if not len(references): raise ValueError('clean: expected images that the network has right')
     taught = n//2 if self.needs_attacked else 0
+    if self.needs_attacked and not taught:
+        least = max(3, int(np.ceil(1.5/self.held_out))) # two that are held out
+        raise ValueError(f'clean: expected {least} images or more at held_out={self.held_out:.3g}, got {len(clean)}')
     return references, held[:taught], held[taught:]
 
 # %% ../nbs/05d_general.ipynb #de01500e
@@ -165,7 +169,7 @@ class _Passing:
     "Images on their way through the network, harmless versions beside them: responses and labels are noted"
     def __init__(self, det, x, name='x', changed=True, units=None, columns=None):
         self.det, self.name, self.changed, self.units, self.columns = det, name, changed, units, columns
-        self.parts = x.split(det.batch_size) if isinstance(x, Tensor) else loader_of(x, name)
+        self.parts = x.split(whole(det.batch_size, 'batch_size')) if isinstance(x, Tensor) else loader_of(x, name)
         self.seen, self.versions, self._labels, self.n = [], [], [], 0
 
     def _observed(self, images):
@@ -177,7 +181,7 @@ class _Passing:
     @property
     def harmless(self): return joined(*self.versions) if self.versions else None
     @property
-    def labels(self): return torch.cat(self._labels) if self._labels else None
+    def labels(self): return joined_labels(self._labels, self.name)
 
 # %% ../nbs/05d_general.ipynb #243d7280
 @patch
@@ -189,13 +193,12 @@ def settle(self: _Passing): # which units are read: from now on only these are k
 @patch
 def __iter__(self: _Passing):
     for batch in self.parts:
-        images, labels = parts_of(batch, self.name)
-        check_images(images, self.name)
+        images, labels = checked_batch(batch, self.name)
         self.det.check_shape(images, self.name)
         if self.units is None: self.units = find_units(self.det.model, images, self.det.layers, self.det.rectify)
         self.seen.append(self._observed(images))
         if self.changed: self.versions.append(self._observed(harmless_versions(images, self.det.noise, self.det.seed)))
-        if labels is not None: self._labels.append(labels.cpu())
+        self._labels.append(labels)
         self.n += len(images)
         if self.n >= _FIRST: self.settle()
         yield images
@@ -233,10 +236,11 @@ def reads(self: GeneralDetector): # (m,) bool: to judge, layers without any of t
     return torch.zeros(len(self.units_), dtype=torch.bool).index_fill(0, self.columns_, True)
 
 # %% ../nbs/05d_general.ipynb #b28d8e78
-def _higher(det, clean, harmless, fpr): # the higher of two thresholds
-    scores = [det.fused(clean)]
-    if harmless is not None: scores.append(det.fused(harmless[unchanged(clean, harmless)]))
-    return max(threshold_at(scores[0], fpr), threshold_at(np.concatenate(scores), fpr))
+def _decisive(det, clean, harmless, fpr): # scores from which the higher of two thresholds comes
+    scores = det.fused(clean)
+    if harmless is None: return scores
+    both = np.concatenate([scores, det.fused(harmless[unchanged(clean, harmless)])])
+    return max(scores, both, key=lambda given: threshold_at(given, fpr))
 
 @patch
 def calibrate_responses(self: GeneralDetector,
@@ -247,7 +251,9 @@ def calibrate_responses(self: GeneralDetector,
     "`calibrate` from responses; whether the images are fresh cannot be told from those"
     self.check_fitted()
     given = [None if r is None else self.read(r) for r in (responses, harmless)]
-    self.threshold_ = _higher(self, *given, fpr)
+    decisive = _decisive(self, *given, fpr)
+    self.threshold_ = threshold_at(decisive, fpr)
+    warn_of_ties(decisive, fpr)
     return self
 
 # %% ../nbs/05d_general.ipynb #83605a4a
@@ -262,8 +268,10 @@ def calibrate(self: GeneralDetector,
     check_enough(x, fpr)
     if not self.harmless: return Detector.calibrate(self, x, fpr)
     passing = _Passing(self, x, units=self.units_, columns=self.columns_)
-    Detector.calibrate(self, passing, fpr) # says so if any was in `fit`
-    self.threshold_ = _higher(self, passing.responses, passing.harmless, fpr)
+    threshold_at(self.fresh_scores(passing, fpr), fpr) # says so if any was in `fit`, or has no score
+    decisive = _decisive(self, passing.responses, passing.harmless, fpr)
+    self.threshold_ = threshold_at(decisive, fpr)
+    warn_of_ties(decisive, fpr)
     return self
 
 # %% ../nbs/05d_general.ipynb #d329f666

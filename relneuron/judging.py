@@ -66,8 +66,10 @@ def evaluate(
     adv: Adversarials, # attacked images that `fit` has not seen
 ) -> dict: # `detection_metrics`, the attack's success rate, and the units the detector looks at
     "Judge a fitted detector on clean and attacked images"
-    figures = dict(attack=adv.attack, attack_success=adv.success_rate, n_clean=len(x), n_attacked=len(adv))
-    figures |= detection_metrics(det.score_samples(x), det.score_samples(adv.x_adv), getattr(det, 'threshold_', None))
+    if not isinstance(adv, Adversarials): raise TypeError(f'adv: expected Adversarials, got {type(adv).__name__}')
+    scores, threshold = (det.score_samples(x), det.score_samples(adv.x_adv)), getattr(det, 'threshold_', None)
+    figures = dict(attack=adv.attack, attack_success=adv.success_rate, n_clean=len(scores[0]), n_attacked=len(adv))
+    figures |= detection_metrics(*scores, threshold)
     relevant = getattr(det, 'relevant_', None)
     if relevant is None: return figures
     return figures | dict(units_used=int(relevant.union.sum()), units_per_class=relevant.counts.tolist(),
@@ -140,8 +142,9 @@ def identity_control(
     return dict(auroc=auroc, standard_error=float(error), passed=bool(abs(auroc - .5) < 3*error))
 
 # %% ../nbs/05b_judging.ipynb #a6c957fb
-def _jpeg(image: Tensor, quality: int) -> Tensor: # (C, H, W), C = 1 or 3
-    "An image in [0, 1] through JPEG and back"
+def _jpeg(image: Tensor, quality: int) -> Tensor: # (C, H, W)
+    "An image in [0, 1] through JPEG and back; where it has not three channels, each by itself"
+    if len(image) not in (1, 3): return torch.cat([_jpeg(channel, quality) for channel in image.split(1)])
     rgb = image if len(image) == 3 else image.expand(3, -1, -1)
     pixels, file = (rgb*255).round().byte().permute(1, 2, 0).cpu().numpy(), io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(file, 'JPEG', quality=quality)

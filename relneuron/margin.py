@@ -109,8 +109,21 @@ class RelevantMarginDetector(RelevantNeuronDetector):
         return super().fit_responses(clean, attacked, y, solutions=solutions)
 
 # %% ../nbs/05a_margin.ipynb #c2a85d29
+def _stops_early(classifier): # does it, or a part of it, hold out a tenth, of both kinds, to know when to stop?
+    settings = classifier.get_params()
+    stops = [k for k, v in settings.items() if k.endswith('early_stopping') and v is True]
+    return any(settings.get(k.replace('early_stopping', 'validation_fraction')) == .1 for k in stops)
+
+def _check_number(clean, attacked): # for such a classifier
+    for responses, name in ((clean, 'clean'), (attacked, 'attacked')):
+        if len(responses) < 2: raise ValueError(f'{name}: expected 2 images or more, got {len(responses)}')
+    n = len(clean) + len(attacked)
+    if n < 11: raise ValueError(f'clean: expected 11 images or more together with the attacked ones, got {n}')
+
 @patch
 def choose(self: RelevantMarginDetector, clean, attacked, y, solutions=None):
+    classifier = self.default_classifier() if self.classifier is None else self.classifier
+    if _stops_early(classifier): _check_number(clean, attacked)
     mu, shape = number(self.mu, 'mu'), (clean.n_classes, len(clean.units))
     both = margin_solutions(clean, attacked, y, mu, self.solver) if solutions is None else solutions
     got = [(s.mu, tuple(s.W.shape)) for s in both]

@@ -138,7 +138,8 @@ def load_checkpoint(
     device = 'cpu', # where the network goes
 ) -> nn.Module: # in evaluation mode; its `config` is what was saved beside the weights
     "The network of a checkpoint"
-    if not Path(path).is_file(): raise FileNotFoundError(f'path: no checkpoint {path}')
+    path = Path(path).expanduser()
+    if not path.is_file(): raise FileNotFoundError(f'path: no checkpoint {path}')
     try:
         with safe_open(path, 'pt') as f:
             metadata, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}

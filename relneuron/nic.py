@@ -17,10 +17,12 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
 from .activations import usual
-from .core import batches, check_labels, loader_of, parts_of
+from .arrivals import Arriving
+from .core import batches, check_labels
 from .derived import evidence, layer_values, pooled, softmax_layer
 from .detection import Detector
 from .observations import find_units
+from .scores import check_scores, warn_of_guesses
 
 # %% ../nbs/06d_nic.ipynb #07574fd8
 _all_ = ['evidence', 'layer_values', 'pooled', 'softmax_layer'] # made in another module
@@ -157,6 +159,7 @@ def learn_images(self: NIC, x, y):
     self._learn_axes(x[first[:self.pca_images]])
     found = [self.coordinates(b) for b in x.split(self.batch_size)]
     parts, logits = [torch.cat(z) for z in zip(*(z for z, _ in found))], torch.cat([out for _, out in found])
+    if y is not None: warn_of_guesses(logits.argmax(1), check_labels(y, len(x), logits.shape[1]), stacklevel=5)
     y = logits.argmax(1) if y is None else check_labels(y, len(x), logits.shape[1])
     self.derived_ = self.derive([z[first] for z in parts], y[first], logits.shape[1])
     self._learn_machines([z[some] for z in parts], logits[some])
@@ -168,10 +171,8 @@ def learn_images(self: NIC, x, y):
 def _gathered_images(x): # (N, C, H, W), labels or None
     "A loader's images in one tensor"
     if isinstance(x, Tensor): return x, None
-    parts = [parts_of(batch) for batch in loader_of(x)]
-    if not parts: raise ValueError('x: expected at least one image')
-    images, labels = zip(*parts)
-    return torch.cat(images), None if labels[0] is None else torch.cat(labels)
+    arriving = Arriving(x)
+    return torch.cat(list(arriving)), arriving.labels
 
 # %% ../nbs/06d_nic.ipynb #2b8bbc38
 @patch
@@ -207,7 +208,8 @@ def decisions(self: NIC,
 @patch
 def score_samples(self: NIC,
     x, # (N, C, H, W) images in [0, 1], or a loader
+    on_error: str = 'warn', # where an image has no score; see `check_scores`
 ) -> np.ndarray: # (N,) minus the joint machine's decision: above 0 outside
     "How suspicious each image is"
     decisions = self.decisions(x)
-    return -self.joint_(self.usual_(decisions)).numpy()
+    return check_scores(-self.joint_(self.usual_(decisions)).numpy(), on_error=on_error)

@@ -146,6 +146,8 @@ def responses(self: _Observer, batch): # (n, columns) float32, normalised where 
 @patch
 def run(self: _Observer, batch): # see `observing`
     with lock_of(self.model), torch.inference_mode(False), torch.no_grad(), no_autocast():
+        if plain(self.model).training:
+            raise ValueError('model: put into training mode while it is observed; call .eval()')
         if self.to is None: self.to = _place_and_precision(self.model, batch)
         r, logits = self.responses(batch)
         if self.columns is None: return Responses(r, logits, self.units)

@@ -59,7 +59,9 @@ def names_of(
     "Names of the classes: given, noted by `fit`, or those of the network's data"
     from relneuron.data import CLASS_NAMES
     given = class_list(reading.classes) or made.get('class_names')
-    return given or CLASS_NAMES.get(getattr(model, 'config', {}).get('data'))
+    config = getattr(model, 'config', None) # of our networks; another's may be anything
+    data = config.get('data') if isinstance(config, dict) else None
+    return given or (CLASS_NAMES.get(data) if isinstance(data, str) else None)
 
 # %% ../nbs/09ba_options.ipynb #6144db90
 PRESET = 'paper_exp1_cw200'

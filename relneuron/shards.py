@@ -23,7 +23,7 @@ class KeyedTensors:
         folder, # where the files are
         prefix: str = '', # with which their names begin; files of other names are left alone
     ):
-        self.folder, self.prefix = Path(folder), prefix
+        self.folder, self.prefix = Path(folder).expanduser(), prefix
         self.places, self.seen = {}, set() # key → (file, row), and the files known so far
 
     def path(self,

@@ -105,10 +105,12 @@ class NeighbourRatio:
     columns: Tensor = None # (d,) numbers of the units; None: all
     turn: Tensor = None # (d, d) see `whitening`; None: distances are taken as they are
     k: int = 5 # neighbours of a class whose mean distance counts; where it has fewer references, all of them
+    middle: Tensor = None # (d,) taken away from all points, references among them: distances keep their digits
 
     def points(self, responses): # (N, d) where distances are taken
         v = rooted(normalized(responses), self.columns).float()
-        return v if self.turn is None else v @ self.turn
+        v = v if self.turn is None else v @ self.turn
+        return v if self.middle is None else v - self.middle
 
 @patch(cls_method=True)
 def fit(cls: NeighbourRatio,
@@ -122,7 +124,8 @@ def fit(cls: NeighbourRatio,
     "Keep the references"
     turn = whitening(clean, harmless, columns, share) if whiten else None
     points = cls(None, None, columns, turn).points(clean[clean.pred.argsort(stable=True)])
-    return cls(points, torch.bincount(clean.pred, minlength=clean.n_classes), columns, turn, k)
+    middle = points.mean(0)
+    return cls(points - middle, torch.bincount(clean.pred, minlength=clean.n_classes), columns, turn, k, middle)
 
 # %% ../nbs/05c_signals.ipynb #c87faa74
 @patch

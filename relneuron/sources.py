@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Where', 'read_weights', 'torchvision_network', 'own_network', 'Network', 'check_network', 'load_network', 'Reading',
-           'Found', 'part_of', 'class_list', 'check_there', 'read_given', 'blocks_of', 'channels_of']
+           'Found', 'part_of', 'class_list', 'check_there', 'say_of_unread', 'read_given', 'blocks_of', 'channels_of']
 
 # %% ../nbs/09a_sources.ipynb #a990b3b2
 import importlib
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .arguments import decimals, positive
+from .cli import note
 
 # %% ../nbs/09a_sources.ipynb #dccc5b48
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def read_weights(
 ) -> dict: # name → tensor
     "The weights in a file; `ValueError` for anything else"
     import torch
-    if not Path(path).is_file(): raise FileNotFoundError(f'weights: no file {path}')
+    path = Path(path).expanduser()
+    if not path.is_file(): raise FileNotFoundError(f'weights: no file {path}')
     found = _loaded(path)
     for key in ('state_dict', 'model'):
         if isinstance(found, dict) and isinstance(found.get(key), dict): found = found[key]
@@ -139,7 +141,7 @@ def check_network(
 # %% ../nbs/09a_sources.ipynb #3db7e3b5
 def _unscaled(network, device): # the network before `Normalized`
     from relneuron.models import load_model
-    weights = read_weights(Path(network.weights).expanduser()) if network.weights else None
+    weights = read_weights(network.weights) if network.weights else None
     kind, _, name = network.model.partition(':')
     if kind == 'torchvision': return torchvision_network(name, weights)
     if not network.is_code: return load_model(network.model, device)
@@ -215,29 +217,62 @@ def check_there(
     if where in DATASETS: return
     if path.is_dir():
         if image_files(path): return
-        raise FileNotFoundError(f'{name}: no images in {path}')
+        raise FileNotFoundError(f'{name}: no images in {path} ({", ".join(EXTENSIONS)})')
     if not path.exists():
         raise FileNotFoundError(f'{name}: {where} is no folder or file, and no data set ({", ".join(DATASETS)})')
     if path.suffix.lower() in ('.npz', *EXTENSIONS): return
     raise ValueError(f'{name}: {where} is neither a .npz file nor an image ({", ".join(EXTENSIONS)})')
 
+def _named_folder(path, part): # that of the part that is named, where it has images; all of it without
+    from relneuron.pixels import image_files
+    return path/part if part and image_files(path/part) else path
+
+def say_of_unread(
+    images: str, # as on the command line
+):
+    "Say on stderr how many files of a folder are left out, as of a kind that is not read"
+    from relneuron.checks import listed
+    from relneuron.data import DATASETS
+    from relneuron.pixels import EXTENSIONS, other_files
+    where, part = part_of(images, None)
+    if where in DATASETS or not Path(where).expanduser().is_dir(): return
+    left = [f.name for f in other_files(_named_folder(Path(where).expanduser(), part))]
+    if not left: return
+    n = f'{len(left)} file{"s"*(len(left) > 1)}'
+    note(f'{n} in {where} left out, of kinds that are not read: {listed(left)}; read are {" ".join(EXTENSIONS)}')
+
 # %% ../nbs/09a_sources.ipynb #5201b1c0
 def _classes_in(folder) -> list: # sub-folders with images; none where images lie in the folder itself
     from relneuron.pixels import image_files, sub_folders
-    if image_files(folder, deep=False): return []
+    if not folder.is_dir() or image_files(folder, deep=False): return []
     return [f for f in sub_folders(folder) if image_files(folder/f)]
 
-def _class_folder(path, part): # where the class folders are, and the names of all classes; None where there are none
-    inner = path/part if (path/part).is_dir() and _classes_in(path/part) else path
-    names = _classes_in(path/'train') if inner != path and (path/'train').is_dir() else []
+def _part_folder(path, part): # what to read where no part is named; `ValueError` where in doubt
+    from relneuron.data import part_folder
+    from relneuron.pixels import image_files
+    loose = image_files(path, deep=False)
+    if loose and not _classes_in(path/part): return path
+    inner = part_folder(path, part)
+    if loose: note(f'{len(loose)} images in {path} itself left out: the class folders in its {part} are read')
+    return inner
+
+def _class_folder(path, part, named): # where the class folders are, and the names of all classes; None without any
+    inner = _named_folder(path, part) if named else _part_folder(path, part)
+    names = _classes_in(path/'train') if inner != path else []
     return inner, tuple(names or _classes_in(inner)) or None
 
 # %% ../nbs/09a_sources.ipynb #9acb0e1b
-def _folder(path, part, channels, reading, labelled) -> Found:
-    from relneuron.data import from_folder, load_images
+def _unlabelled(path, part, channels, reading, named) -> Found:
+    from relneuron.data import load_images
+    inner = _named_folder(path, part) if named else path
+    x, names = load_images(inner, part, size=reading.size, channels=channels)
+    return Found(x, tuple(str((inner/name).relative_to(path)) for name in names))
+
+def _folder(path, part, channels, reading, labelled, named=False) -> Found: # named: was the part named?
+    from relneuron.data import from_folder
     from relneuron.pixels import image_files
-    inner, names = _class_folder(path, part)
-    if not labelled or names is None: return Found(*load_images(path, part, size=reading.size, channels=channels))
+    inner, names = _class_folder(path, part, named) if labelled else (path, None)
+    if names is None: return _unlabelled(path, part, channels, reading, named)
     data = from_folder(inner, reading.size, channels, part, class_list(reading.classes) or names)
     folders = [n for n in sorted(p.name for p in inner.iterdir() if p.is_dir()) if n in data.class_names]
     files = [f.relative_to(path) for folder in folders for f in image_files(inner/folder)]
@@ -267,16 +302,16 @@ def read_given(
     where, part = part_of(images, part)
     path = Path(where).expanduser()
     if where in DATASETS or path.suffix == '.npz': found = _arrays(where, part, reading, labelled)
-    elif path.is_dir(): found = _folder(path, part, channels, reading, labelled)
+    elif path.is_dir(): found = _folder(path, part, channels, reading, labelled, part_of(images, None)[1] is not None)
     else: found = Found(*load_images(path, size=reading.size, channels=channels))
     if channels == 3 and found.x.shape[1] == 1: return replace(found, x=found.x.expand(-1, 3, -1, -1).contiguous())
     return found
 
 # %% ../nbs/09a_sources.ipynb #f97de5b3
-def _file_blocks(path, part, channels, reading, block) -> Iterator: # a folder's images, read when they are asked for
+def _file_blocks(path, part, channels, reading, block) -> Iterator: # part: None, or the one that is named
+    "All of a folder's images, read when they are asked for"
     from relneuron.pixels import image_files, read_images
-    inner = path/part if _class_folder(path, part)[0] != path else path
-    files = image_files(inner)
+    files = image_files(_named_folder(path, part))
     for i in range(0, len(files), block):
         some = files[i:i + block]
         yield Found(read_images(some, channels, reading.size, path), tuple(str(f.relative_to(path)) for f in some))
@@ -289,21 +324,32 @@ def blocks_of(
     block: int = 500, # images at a time
 ) -> Iterator: # of `Found`, without labels
     "The images in blocks"
+    from relneuron.data import DATASETS
     check_there(images)
-    where, part = part_of(images)
+    where, part = part_of(images, None)
     path = Path(where).expanduser()
-    if path.is_dir():
+    if where not in DATASETS and path.is_dir():
         yield from _file_blocks(path, part, channels, reading, block)
         return
-    whole = read_given(images, part, channels, reading, labelled=False)
+    whole = read_given(images, 'test', channels, reading, labelled=False)
     for i in range(0, len(whole), block):
         yield replace(whole, x=whole.x[i:i + block], names=whole.names[i:i + block])
 
 # %% ../nbs/09a_sources.ipynb #6377cc26
 def channels_of(
     model, # `nn.Module`
+    images: str = None, # as on the command line: one (of the training part) is tried where there is no convolution
+    reading: Reading = Reading(), # as the options say
 ) -> int: # 1 (grey) or 3 (colour)
-    "Which images a network takes, by its first convolution; colour where it has none"
+    "Which images a network takes, by its first convolution, or else by what it does not refuse; colour where in doubt"
     from torch import nn
-    first = next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)), 3)
-    return 1 if first == 1 else 3
+    first = next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is not None or images is None: return 1 if first == 1 else 3
+    x = next(blocks_of(':'.join(part_of(images, 'train')), 1, reading, 1)).x[:, :1]
+    return 1 if _takes(model, x) and not _takes(model, x.repeat(1, 3, 1, 1)) else 3
+
+def _takes(model, x) -> bool: # are these images for the network?
+    from relneuron.core import check_model
+    try: check_model(model, x)
+    except (TypeError, ValueError): return False
+    return True

@@ -69,6 +69,7 @@ def _ratio(signal, few): # what a `NeighbourRatio` gives, without writing to its
     v = torch.cat([r/r.norm(dim=1, keepdim=True).clamp_min(1e-30) for r in parts], 1).sqrt()
     v = v if signal.columns is None else v[:, signal.columns]
     v, known = v if signal.turn is None else v @ signal.turn, signal.references
+    v = v if signal.middle is None else v - signal.middle
     squares = v.square().sum(1, keepdim=True) + known.square().sum(1) - 2*v @ known.T
     classes = squares.split(signal.counts.tolist(), 1)
     nearest = [d.topk(min(signal.k, d.shape[1]), 1, largest=False).values for d in classes]
