@@ -39,6 +39,8 @@ DETECTORS = {
     'noise-reduction': Kind('relneuron.noise_reduction:AdaptiveNoiseReduction'),
     'max-softmax': Kind('relneuron.baselines:MaximumSoftmax'),
     'logit-margin': Kind('relneuron.baselines:LogitMargin'),
+    'two-sided-margin': Kind('relneuron.baselines:TwoSidedMargin'),
+    'combined': Kind('relneuron.combined:usual_three', by_colour='squeezers'),
 }
 
 # %% ../nbs/09b_catalogue.ipynb #33bc7fd1

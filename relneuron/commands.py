@@ -58,14 +58,14 @@ def _rows_of(found, predicted, scores, flagged, class_names): # of dicts, one an
 
 # %% ../nbs/09c_commands.ipynb #d6b8dc04
 def _with_p_values(rows, det, x): # the rows of images x
-    signals = det.signals_of(det.observed(x))
+    signals = det.p_values(x) if hasattr(det, 'members_') else det.signals_of(det.observed(x))
     for row, *values in zip(rows, *signals.values()): yield row | dict(p_values=dict(zip(signals, map(float, values))))
 
 def verdict_rows(
     det, # `Detector`, fitted and with its network
     blocks: Iterator, # of `Found`
     class_names = None, # names of the classes; numbers without
-    why: bool = False, # how usual an image is to each signal too, of a detector that has signals
+    why: bool = False, # how usual an image is to each signal too, of a detector with signals or made of several
 ) -> Iterator: # of dicts: file, predicted, score, verdict; p_values where they are asked for
     "What a detector says of images, block by block"
     from relneuron.core import logits
@@ -75,7 +75,8 @@ def verdict_rows(
             scores = scorer.score_samples(found.x)
             predicted = logits(det.model, found.x, det.batch_size, show=False).argmax(1).tolist()
             rows = _rows_of(found, predicted, scores.tolist(), det.verdicts(scores).tolist(), class_names)
-            yield from _with_p_values(rows, det, found.x) if why and hasattr(det, 'signals_of') else rows
+            several = hasattr(det, 'signals_of') or hasattr(det, 'members_')
+            yield from _with_p_values(rows, det, found.x) if why and several else rows
 
 # %% ../nbs/09c_commands.ipynb #25223846
 def _write_table(rows) -> int: # how many are flagged

@@ -66,6 +66,7 @@ OTHERS = {
     'layer regression': ('relneuron.layer_regression:LayerRegression', {}),
     'maximum softmax': ('relneuron.baselines:MaximumSoftmax', {}),
     'logit margin': ('relneuron.baselines:LogitMargin', {}),
+    'logit margin, both sides': ('relneuron.baselines:TwoSidedMargin', {}),
 }
 
 def others(
@@ -87,7 +88,8 @@ def ours(run: Run) -> dict: # name → detector, not fitted
     paper = {f'ours, mu={mu:g}': RelevantNeuronDetector(mu=mu, classifier=trees, **chosen) for mu in e.mus}
     margins = RelevantMarginDetector(classifier=trees_and_networks(e.trees, e.seed), **chosen)
     return paper | {'ours, margins': margins,
-                    'ours, clean only': GeneralDetector(noise=(1., 2., 3.35))} # as its records were made
+                    'ours, clean only': GeneralDetector(noise=(1., 2., 3.35)), # as its records were made
+                    'ours, clean only, margin': GeneralDetector(margin=True)}
 
 # %% ../nbs/08f_comparison_study.ipynb #72522f0b
 def shown_attacks(seed: int = 0) -> dict: # name → detector, not fitted

@@ -59,11 +59,11 @@ def explain_signals(
     responses: Responses, # to N images, as `observed` gives them
     n: int = 8, # units to name, those that add most
 ) -> list: # one dict an image: predicted, score, adversarial, threshold, towards, push, signals, signal, layers, units
-    "What makes the verdict: p-values, the signal with the smallest, and the shares of layers and units in that one"
+    "What makes the verdict: p-values, the signal of units with the smallest, shares of layers and units in that one"
     det.check_threshold()
     scores, pred = det.score_responses(responses).tolist(), responses.pred.tolist()
     def each(of): return [dict(zip(of, values)) for values in zip(*of.values())] # image by image
     p_values = each({name: p.tolist() for name, p in det.signals_of(responses).items()})
-    adds = each({name: det.units_of(responses, name) for name in det.signals_})
+    adds = each({name: det.units_of(responses, name) for name in det.signals_with_units()})
     told = zip(pred, scores, responses.r, class_leanings(det, responses), p_values, adds)
     return [_about_image(det, *of_image, n) for of_image in told]

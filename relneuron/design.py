@@ -32,9 +32,11 @@ def check_sizes(
 # %% ../nbs/080_design.ipynb #33846786
 _CELLS = ('cells', 'attack', 'unit_set', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used')
 COMPARED = ( # detectors that the study of generalisation knows; `contestants` makes them
-    'RelevantNeuronDetector', 'RelevantMarginDetector', 'GeneralDetector', 'SupervisedGeneralDetector',
+    'RelevantNeuronDetector', 'RelevantMarginDetector', 'GeneralDetector', 'GeneralDetector, margin',
+    'SupervisedGeneralDetector',
     'LID, supervised', 'multiLID', 'NIC', 'Feature Squeezing', 'MagNet', 'noise reduction', 'noise reduction, fall',
-    'Mahalanobis', 'LID', 'LID, unsummed', 'layer regression', 'maximum softmax', 'logit margin')
+    'Mahalanobis', 'LID', 'LID, unsummed', 'layer regression', 'maximum softmax', 'logit margin',
+    'logit margin, both sides', 'combined', 'combined, NIC')
 
 def _known_detectors(names) -> tuple:
     "Some of `COMPARED`; `TypeError` or `ValueError` for anything else"

@@ -59,9 +59,16 @@ def pack(self: _Parts, v, name):
     if isinstance(v, np.generic): v = v.item()
     if v is None or isinstance(v, (bool, int, float, str)): return v
     if isinstance(v, (Tensor, np.ndarray)): return self.aside(v, name)
+    if hasattr(v, 'saved_parts'): return self.pack_detector(v, name)
     if not isinstance(v, BaseEstimator): return self.pack_inner(v, name)
     self.estimators[name] = v
     return {'estimator': name}
+
+@patch
+def pack_detector(self: _Parts, v, name): # one that another is made of
+    if not type(v).__module__.startswith('relneuron.'): raise TypeError(f'{name}: {type(v).__name__} cannot be saved')
+    params, learned = (self.pack(part, f'{name}.{k}') for k, part in zip('pl', v.saved_parts()))
+    return {_name(type(v)): {'params': params, 'learned': learned}}
 
 @patch
 def pack_all(self: _Parts, values, prefix=''): return {k: self.pack(v, f'{prefix}{k}') for k, v in values.items()}
@@ -90,7 +97,12 @@ def unpack(self: _Parts, v):
     if kind in ('list', 'tuple'): return [*map(self.unpack, v)] if kind == 'list' else tuple(map(self.unpack, v))
     if kind == 'pairs': return dict(self.unpack(v))
     values = {k: self.unpack(e) for k, e in v.items()}
-    return values if kind == 'dict' else _from_relneuron(kind)(**values)
+    if kind == 'dict': return values
+    made_of = _from_relneuron(kind)
+    if not issubclass(made_of, BaseEstimator): return made_of(**values)
+    det = made_of(**values['params'])
+    for k, learned in values['learned'].items(): setattr(det, k, learned)
+    return det
 
 # %% ../nbs/04a_files.ipynb #dab24736
 def _line(e: Exception) -> str: return f'{type(e).__name__}: {str(e).strip()}'.splitlines()[0][:120]

@@ -22,8 +22,8 @@ from .observations import Responses, check_responses, find_units, observe
 from .raw_responses import (checked_like, is_normalized, joined, most_relevant, reduced, unchanged,
                                      versions_of)
 from .scores import check_enough, finite_rows, warn_of_ties
-from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, early_and_late, logit_margin,
-                               normalized, rooted, unit_shares)
+from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, UnusualMargin, early_and_late,
+                               logit_margin, normalized, rooted, unit_shares)
 
 # %% ../nbs/05d_general.ipynb #38c8a476
 _all_ = ['most_relevant', 'reduced'] # made in another module, found here too
@@ -44,11 +44,12 @@ class GeneralDetector(Detector):
         rectify: bool = None, # see `find_units`
         seed: int = 0, # of harmless changes and of who is held out
         batch_size: int = 256, # images at a time
+        margin: bool = False, # a fourth signal, for photographs: the lead of the predicted class, see `UnusualMargin`
     ):
         super().__init__(model, batch_size)
         self.harmless, self.noise, self.fusion, self.held_out = harmless, noise, fusion, held_out
         self.references, self.max_units, self.mu = references, max_units, mu
-        self.layers, self.rectify, self.seed = layers, rectify, seed
+        self.layers, self.rectify, self.seed, self.margin = layers, rectify, seed, margin
 
 # %% ../nbs/05d_general.ipynb #4c956529
 @patch
@@ -60,15 +61,17 @@ def check_params(self: GeneralDetector):
     norms = () if self.noise is None else self.noise
     if not isinstance(norms, (tuple, list)) or not all(number(v, 'noise') > 0 for v in norms):
         raise ValueError(f'noise: expected positive numbers in a tuple, got {self.noise!r}')
+    if not isinstance(self.margin, bool): raise TypeError(f'margin: expected True or False, got {self.margin!r}')
     for name, least in (('references', 1), ('max_units', 1), ('seed', 0)): whole(getattr(self, name), name, least)
     if len(check_mus(self.mu)) != 1: raise ValueError(f'mu: expected one positive number, got {self.mu!r}')
 
 # %% ../nbs/05d_general.ipynb #0f0368aa
 @patch
 def make_signals(self: GeneralDetector, clean, harmless, early, late): # name → signal
-    return {'neighbours': NeighbourRatio.fit(clean, harmless),
-            'early neighbours': NeighbourRatio.fit(clean, harmless, early, whiten=True),
-            'early from late layers': LayerPrediction.fit(clean, harmless, late, early)}
+    found = {'neighbours': NeighbourRatio.fit(clean, harmless),
+             'early neighbours': NeighbourRatio.fit(clean, harmless, early, whiten=True),
+             'early from late layers': LayerPrediction.fit(clean, harmless, late, early)}
+    return found | {'margin': UnusualMargin.fit(clean.logits)} if self.margin else found
 
 @patch
 def signal_scores(self: GeneralDetector, responses): # (N, S) float64
@@ -76,6 +79,10 @@ def signal_scores(self: GeneralDetector, responses): # (N, S) float64
 
 @patch
 def signal_names(self: GeneralDetector): return [*self.signals_] # as in `signal_scores`
+
+@patch
+def signals_with_units(self: GeneralDetector): # names; the logits are no units
+    return [name for name, of in self.signals_.items() if not isinstance(of, UnusualMargin)]
 
 # %% ../nbs/05d_general.ipynb #1202df99
 @patch
@@ -278,19 +285,19 @@ def calibrate(self: GeneralDetector,
 @patch
 def units_of(self: GeneralDetector,
     responses: Responses, # to N images
-    signal: str, # name of a signal with units: one of `signals_`
+    signal: str, # name of a signal with units: one of `signals_with_units()`
 ) -> Tensor: # (N, m); more than 0 speaks against the image
     "What each unit adds to a signal"
     self.check_fitted()
-    if signal not in self.signals_:
-        raise ValueError(f'signal: expected one of {", ".join(self.signals_)}, got {signal!r}')
+    if signal not in (known := self.signals_with_units()):
+        raise ValueError(f'signal: expected one of {", ".join(known)}, got {signal!r}')
     shares = torch.zeros(len(responses), len(self.units_))
     shares[:, self.columns_] = unit_shares(self.signals_[signal], self.read(responses))
     return shares
 
 # %% ../nbs/05d_general.ipynb #a5861443
 class SupervisedGeneralDetector(GeneralDetector):
-    "`GeneralDetector` with a fourth signal that learns from attacked images, of one kind or of several"
+    "`GeneralDetector` with one more signal that learns from attacked images, of one kind or of several"
     needs_attacked = True
     def __init__(self,
         model: nn.Module = None, # these are the arguments of `GeneralDetector`
@@ -306,9 +313,10 @@ class SupervisedGeneralDetector(GeneralDetector):
         seed: int = 0,
         batch_size: int = 256,
         classifier = None, # any scikit-learn classifier with `predict_proba`; 300 extra trees without it
+        margin: bool = False,
     ):
         super().__init__(model, harmless, noise, fusion, held_out, references, max_units, mu, layers, rectify, seed,
-                         batch_size)
+                         batch_size, margin)
         self.classifier = classifier
 
 # %% ../nbs/05d_general.ipynb #0ee14892

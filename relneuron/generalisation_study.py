@@ -256,7 +256,7 @@ def one_detector(material: Material, name: str, shown: str, seeds: tuple) -> tup
     for seed in seeds:
         fitted_with = material.run.exp.seed if name in ONCE else seed
         scores.append(scores_of(material, name, shown, fitted_with, meets(material, name, shown, seed == seeds[0])))
-    harmless = isinstance(contestants(material.run, seeds[0])[name], GeneralDetector)
+    harmless = getattr(contestants(material.run, seeds[0])[name], 'harmless', False)
     own, equal = (shares(material, scores, seeds, h) for h in (harmless, True))
     seconds = float(scores[0]['seconds'])
     row = dict(detector=name, shown=shown or '', harmless=harmless, seeds=len(seeds), seconds=seconds)

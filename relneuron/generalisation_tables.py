@@ -29,6 +29,7 @@ def label(
 # %% ../nbs/08i_generalisation_tables.ipynb #f194cff4
 SHORT = {'RelevantNeuronDetector': 'relevant neurons', 'RelevantMarginDetector': 'relevant margins',
          'GeneralDetector': 'general',
+         'GeneralDetector, margin': 'general, margin',
          'SupervisedGeneralDetector': 'general, supervised'} # of ours
 
 def row_name(

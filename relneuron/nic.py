@@ -17,7 +17,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
 from .activations import usual
-from .arrivals import Arriving
+from .arrivals import gathered_images
 from .core import batches, check_labels
 from .derived import evidence, layer_values, pooled, softmax_layer
 from .detection import Detector
@@ -167,13 +167,6 @@ def learn_images(self: NIC, x, y):
     self.usual_ = usual(decisions)
     self.joint_ = one_class(self.usual_(decisions), self.joint_nu)
 
-# %% ../nbs/06d_nic.ipynb #1c50d473
-def _gathered_images(x): # (N, C, H, W), labels or None
-    "A loader's images in one tensor"
-    if isinstance(x, Tensor): return x, None
-    arriving = Arriving(x)
-    return torch.cat(list(arriving)), arriving.labels
-
 # %% ../nbs/06d_nic.ipynb #2b8bbc38
 @patch
 def fit(self: NIC,
@@ -183,7 +176,7 @@ def fit(self: NIC,
 ) -> NIC: # self
     "Learn from clean images"
     self.check_network()
-    x, labels = _gathered_images(x)
+    x, labels = gathered_images(x)
     y = labels if y is None else check_labels(y, len(x))
     known = vars(self.remember(x)).copy() # which images, and which network
     del self.fit_images_

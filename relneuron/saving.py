@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 from fastcore.basics import patch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from torch import nn
 
 from .checks import check_out
@@ -32,6 +32,13 @@ def _layer_names(layers, model):
 
 # %% ../nbs/04d_saving.ipynb #c5fd1332
 @patch
+def saved_parts(self: Detector): # for `save`: settings without the network, and what was learned
+    own = clone(self).get_params(deep=False) # classifiers not as they may be fitted
+    params = {k: v for k, v in own.items() if k != 'model'}
+    if 'layers' in params: params['layers'] = _layer_names(params['layers'], self.model)
+    return params, {k: v for k, v in vars(self).items() if k.endswith('_') and k != 'adversarials_'}
+
+@patch
 def save(self: Detector,
     path, # file to write
     trusted = (), # types of other packages that the classifier is made of, or their full names
@@ -39,11 +46,7 @@ def save(self: Detector,
     "Write the fitted detector, without its network and the images it was made with, to one file"
     self.check_fitted()
     check_out(path)
-    params = {k: v for k, v in self.get_params(deep=False).items() if k != 'model'}
-    params = {k: clone(v) if isinstance(v, BaseEstimator) else v for k, v in params.items()} # not as it may be fitted
-    if 'layers' in params: params['layers'] = _layer_names(params['layers'], self.model)
-    learned = {k: v for k, v in vars(self).items() if k.endswith('_') and k != 'adversarials_'}
-    write_detector(path, type(self), params, learned, trusted)
+    write_detector(path, type(self), *self.saved_parts(), trusted)
 
 # %% ../nbs/04d_saving.ipynb #5ccef05e
 def _wrapping(layer, known): # a hint, where the same network seems to be inside or outside `Normalized`

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['normalized', 'rooted', 'early_and_late', 'mixture', 'precision', 'whitening', 'NeighbourRatio', 'neighbour_profile',
-           'LayerPrediction', 'ClassDistance', 'LayerEvidence', 'logit_margin', 'unit_shares', 'FUSIONS', 'NullScores',
-           'fisher', 'smallest']
+           'LayerPrediction', 'ClassDistance', 'LayerEvidence', 'lead', 'logit_margin', 'UnusualMargin', 'unit_shares',
+           'FUSIONS', 'NullScores', 'fisher', 'smallest']
 
 # %% ../nbs/05c_signals.ipynb #197d6deb
 from dataclasses import dataclass, replace
@@ -269,12 +269,39 @@ def first_agreeing(self: LayerEvidence, responses: Responses) -> Tensor: # (N,) 
     return torch.where(agrees.any(1), agrees.int().argmax(1), agrees.shape[1]).float()
 
 # %% ../nbs/05c_signals.ipynb #36f18705
+def lead(out: Tensor) -> Tensor: # (N, C) logits → (N,) at least 0
+    "The largest logit less the second largest"
+    top = out.topk(2, dim=1).values
+    return top[:, 0] - top[:, 1]
+
 def logit_margin(
     responses: Responses, # to N images
 ) -> Tensor: # (N,) at most 0
-    "The second largest logit less the largest"
-    top = responses.logits.topk(2, dim=1).values
-    return top[:, 1] - top[:, 0]
+    "The lead of the predicted class, turned round"
+    return -lead(responses.logits)
+
+# %% ../nbs/05c_signals.ipynb #8f8ae634
+@dataclass(frozen=True, repr=False, eq=False)
+class UnusualMargin:
+    "How far the lead of the predicted class is from the usual one, on either side"
+    middle: float # median lead of clean images
+    below: float # from there to the lead that one in ten stays under
+    above: float # and to the one that one in ten exceeds
+
+    def of(self, out: Tensor) -> Tensor: # (N, C) logits → (N,) at least 0; 1 at those two
+        off = lead(out) - self.middle
+        return torch.where(off < 0, -off/self.below, off/self.above)
+
+    def __call__(self, responses: Responses) -> Tensor: return self.of(responses.logits)
+
+@patch(cls_method=True)
+def fit(cls: UnusualMargin,
+    out: Tensor, # (N, C) logits of clean images
+) -> UnusualMargin:
+    "The median, and the middle four fifths"
+    at = torch.tensor([.1, .5, .9], dtype=torch.float64)
+    low, middle, high = torch.quantile(lead(out).double(), at).tolist()
+    return cls(middle, max(middle - low, 1e-9), max(high - middle, 1e-9))
 
 # %% ../nbs/05c_signals.ipynb #e04c8a9d
 def _placed(values, columns, m): # (N, d) → (N, m), zero elsewhere

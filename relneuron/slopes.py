@@ -20,6 +20,7 @@ from .activations import channel_sums
 from .core import as_input, eager, frozen, plain, whole
 from .layers import IMAGES_FIRST, channel_axis, gathered, hooked, layers_of, row_squares
 from .observations import Responses, Units
+from .p_values import excess
 from .signals import NullScores
 
 # %% ../nbs/06g_slopes.ipynb #6bc1fda2
@@ -184,9 +185,12 @@ def _knots(n, most=64): # positions in n ascending scores, from both ends ever f
     steps = np.unique(np.concatenate([[0], np.geomspace(1, n, most).astype(int) - 1, [n - 1]]))
     return torch.from_numpy(np.unique(np.concatenate([n - 1 - steps, np.linspace(0, n - 1, most).astype(int)])))
 
-def _staircase(scores): # (n, S) of the null → (S, K) scores, (K,) minus the logarithm of their p-values
+def _staircase(scores, tail=False): # (n, S) of the null → (S, K) scores, (K,) minus the logarithm of their p-values
     at, n = _knots(len(scores)), len(scores)
-    return scores.sort(0).values[at].T, -((n - at + 1).double()/(n + 1)).log()
+    corners, heights = scores.sort(0).values[at].T, -((n - at + 1).double()/(n + 1)).log()
+    if not tail: return corners, heights
+    beyond = corners[:, -1] + excess(scores)
+    return torch.cat([corners, beyond[:, None]], 1), torch.cat([heights, heights.new_tensor([n + 1.]).log() + 1])
 
 # %% ../nbs/06g_slopes.ipynb #3bf69827
 def _on_line(x, y, scores): # corners (S, K) and (K,); (N, S) → (N, S)
@@ -200,8 +204,8 @@ class SoftNull:
     "Minus the logarithm of the p-values that `NullScores` gives, with slopes"
     def __init__(self, null: NullScores, n_classes: int):
         own = [null.scores[null.pred == c] for c in range(n_classes)]
-        every = _staircase(null.scores)
-        self.stairs = [_staircase(s) if len(s) >= null.least else every for s in own]
+        every = _staircase(null.scores, null.tail)
+        self.stairs = [_staircase(s, null.tail) if len(s) >= null.least else every for s in own]
 
     def __call__(self,
         scores: Tensor, # (N, S)

@@ -6,7 +6,7 @@
 __all__ = ['Surrogate', 'differentiable', 'surrogate_of', 'Distilled']
 
 # %% ../nbs/06ga_surrogates.ipynb #82b9fc2b
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
-from .baselines import LogitMargin, MaximumSoftmax
+from .baselines import LogitMargin, MaximumSoftmax, TwoSidedMargin
+from .combined import Combined
 from .contract import Detector
 from .core import outputs_of, whole
 from .detection import RelevantNeuronDetector
@@ -22,7 +23,7 @@ from .feature_squeezing import BitDepth, FeatureSqueezing
 from .general import GeneralDetector, SupervisedGeneralDetector
 from .mahalanobis import Mahalanobis
 from .observations import Units, find_units
-from .signals import LayerPrediction, NeighbourRatio
+from .signals import LayerPrediction, NeighbourRatio, UnusualMargin, lead
 from .slopes import SoftNull, soft_classifier, tracing
 
 # %% ../nbs/06ga_surrogates.ipynb #57e6ca01
@@ -84,7 +85,7 @@ class _General(Surrogate):
         self.normalize, self.null = det.normalized_, SoftNull(det.null_, det.n_classes_)
         kinds = {type(signal) for signal in det.signals_.values()}
         own = type(det).signal_scores is GeneralDetector.signal_scores
-        self.plain = own and kinds <= {NeighbourRatio, LayerPrediction}
+        self.plain = own and kinds <= {NeighbourRatio, LayerPrediction, UnusualMargin}
     def signal_scores(self, few): # (N, S)
         if not self.plain: return self.det.signal_scores(few)
         signals = self.det.signals_.values()
@@ -107,8 +108,7 @@ class _Means(Surrogate): # for `Mahalanobis`
 class _Confidence(Surrogate):
     def score(self, seen, x):
         if isinstance(self.det, MaximumSoftmax): return 1 - seen.logits.softmax(1).amax(1)
-        top = seen.logits.topk(2, dim=1).values
-        return top[:, 1] - top[:, 0]
+        return self.det.usual_.of(seen.logits) if isinstance(self.det, TwoSidedMargin) else -lead(seen.logits)
 
 # %% ../nbs/06ga_surrogates.ipynb #03d18c79
 def _sloped(squeeze, x): # squeezed images, with a slope where `squeeze` has none
@@ -130,9 +130,30 @@ class _Squeezing(Surrogate):
         loss = losses.gather(1, worst)[:, 0]
         return gaps.gather(1, worst)[:, 0] + (loss - loss.detach())
 
+# %% ../nbs/06ga_surrogates.ipynb #fc10352e
+class _Several(Surrogate): # for `Combined`
+    def __init__(self, det):
+        super().__init__(det)
+        for member in det.members_: member.set_params(model=det.model)
+        self.members, self.null = [surrogate_of(member) for member in det.members_], SoftNull(det.null_, 1)
+    def anneal(self, share):
+        for member in self.members: member.anneal(share)
+
+    @contextmanager
+    def around(self):
+        with ExitStack() as stack:
+            self.calls = [stack.enter_context(differentiable(member)) for member in self.members]
+            yield
+
+    def score(self, seen, x):
+        scores = torch.stack([call(x)[1].double() for call in self.calls], 1)
+        p = self.null(scores, torch.zeros(len(x), dtype=torch.int64)) # minus its logarithm
+        return p.sum(1) if self.det.fusion == 'fisher' else p.amax(1)
+
 # %% ../nbs/06ga_surrogates.ipynb #2fb0fce0
 _KNOWN = ((SupervisedGeneralDetector, None), (GeneralDetector, _General), (RelevantNeuronDetector, _Soft),
-          (Mahalanobis, _Means), ((LogitMargin, MaximumSoftmax), _Confidence), (FeatureSqueezing, _Squeezing))
+          (Mahalanobis, _Means), ((LogitMargin, MaximumSoftmax, TwoSidedMargin), _Confidence),
+          (FeatureSqueezing, _Squeezing), (Combined, _Several))
 
 def surrogate_of(
     det: Detector, # fitted, with its network
