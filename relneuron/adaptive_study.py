@@ -78,7 +78,7 @@ class AdaptiveStudy:
     epsilons: tuple = (.05, .1, .125, .15, .2, .3) # L-inf
     steps: int = 60 # of the attacks that follow a slope; others in proportion
     trees: int = 1000 # of each forest
-    detectors: tuple = tuple(DETECTORS)[:6] # a study's usual ones: another that is added changes no key of what is there
+    detectors: tuple = tuple(DETECTORS)[:6] # a study's usual ones: one that is added changes no key of what is there
     attackers: tuple = FIRST
     seed: int = 0 # of forests and attacks
 
