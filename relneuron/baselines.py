@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .arrivals import gathered_images
 from .contract import Detector, check_scores
-from .core import batches, frozen, outputs_of
+from .core import batches, frozen, listed, outputs_of
 from .signals import UnusualMargin, lead
 
 # %% ../nbs/06_baselines.ipynb #85871d6f
@@ -56,5 +56,8 @@ class TwoSidedMargin(_Confidence):
     def fit(self, x, x_adv=None, y=None): # neither x_adv nor y is looked at
         x = gathered_images(x)[0]
         super().fit(x)
-        self.usual_ = UnusualMargin.fit(_outputs(self.model, x, self.batch_size))
+        out = _outputs(self.model, x, self.batch_size)
+        bad = (~out.isfinite().all(1)).nonzero()[:, 0].tolist()
+        if bad: raise ValueError(f'x: expected finite logits, got others for image {listed(bad)}: leave them out')
+        self.usual_ = UnusualMargin.fit(out)
         return self

@@ -68,8 +68,8 @@ def make_detector(
     if name not in DETECTORS: raise ValueError(f'detector: expected one of {", ".join(DETECTORS)}, got {name!r}')
     kind, settings = DETECTORS[name], dict(settings or {})
     make = resolve_name(kind.place)
-    known = [k for k in make().get_params(deep=False) if k not in ('model', 'batch_size', 'classifier')]
-    if kind.trees: known.append('trees')
+    known = [k for k in make().get_params(deep=False) if k not in ('model', 'batch_size', 'classifier', 'detectors')]
+    known += [k for k in (kind.trees and 'trees', kind.by_colour) if k and k not in known]
     if unknown := set(settings) - {*known}:
         raise ValueError(f'settings: {name} has no {", ".join(sorted(unknown))}; its own: {", ".join(known) or "none"}')
     if 'seed' in known: settings.setdefault('seed', seed)

@@ -6,6 +6,8 @@
 __all__ = ['Combined', 'usual_three']
 
 # %% ../nbs/06fa_combined.ipynb #a76aea78
+import warnings
+
 import numpy as np
 import torch
 from fastcore.basics import patch
@@ -44,8 +46,13 @@ class Combined(Detector):
     def needs_attacked(self): return any(det.needs_attacked for det in self.detectors)
 
     def __sklearn_clone__(self):
-        copies = tuple(clone(det) for det in self.detectors)
-        return type(self)(**self.get_params(deep=False) | dict(detectors=copies))
+        given = self.detectors if isinstance(self.detectors, (list, tuple)) else () # `fit` says what is wrong
+        copies = dict(detectors=tuple(map(clone, given))) if given else {}
+        return type(self)(**self.get_params(deep=False) | copies)
+
+    def saved_parts(self): # see `save`: modules among `layers` are named by the network
+        params, learned = super().saved_parts()
+        return params | dict(detectors=tuple(det.set_params(model=self.model) for det in params['detectors'])), learned
 
 # %% ../nbs/06fa_combined.ipynb #c1332fb9
 @patch
@@ -58,6 +65,9 @@ def check_params(self: Combined):
     if not 0 < number(self.held_out, 'held_out') < 1:
         raise ValueError(f'held_out: expected a number between 0 and 1, got {self.held_out}')
     whole(self.seed, 'seed', 0)
+    for name, v in dict(harmless=self.harmless, tail=self.tail).items():
+        if not isinstance(v, bool): raise TypeError(f'{name}: expected True or False, got {v!r}')
+    GeneralDetector(noise=self.noise).check_params() # what it says of `noise`
     for det in self.detectors: det.check_params()
 
 # %% ../nbs/06fa_combined.ipynb #dc3af407
@@ -68,25 +78,32 @@ def usual_three(
     **settings # of `Combined`
 ) -> Combined:
     "What sees most together: neighbours and layers, the lead of the largest logit on both sides, squeezed images"
-    three = GeneralDetector(), TwoSidedMargin(), FeatureSqueezing(squeezers=squeezers)
+    own = {k: settings[k] for k in ('harmless', 'noise', 'seed') if k in settings}
+    three = GeneralDetector(**own), TwoSidedMargin(), FeatureSqueezing(squeezers=squeezers)
     return Combined(model, three, fusion, **settings)
 
 # %% ../nbs/06fa_combined.ipynb #9543f45a
-@patch
-def names(self: Combined) -> list: # of the detectors, in their order
-    "Their classes"
-    kinds = [type(det).__name__ for det in self.detectors]
+def _names(detectors): # their classes, in their order
+    kinds = [type(det).__name__ for det in detectors]
     return [f'{kind} {kinds[:k].count(kind) + 1}' if kinds.count(kind) > 1 else kind for k, kind in enumerate(kinds)]
 
 @patch
-def _scores_of(self: Combined, x, **told): # (N, C, H, W) → (N, number of detectors) float64
+def _scores_of(self: Combined, x): # (N, C, H, W) → (N, number of detectors) float64
     for member in self.members_: member.set_params(model=self.model) # a file has none
-    return torch.stack([torch.from_numpy(np.asarray(m.score_samples(x, **told), float)) for m in self.members_], 1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'x: no score for image') # said once, of all images, by who asks
+        scores = [np.asarray(member.score_samples(x), float) for member in self.members_]
+    return torch.from_numpy(np.stack(scores, 1))
 
-def _same(model, x, versions): # harmless versions of which the network says the same
-    return versions[logits(model, x, show=False).argmax(1) == logits(model, versions, show=False).argmax(1)]
+@patch
+def _versions(self: Combined, x): # harmless versions of which the network says the same
+    versions = harmless_versions(x, self.noise, self.seed)
+    said = [logits(self.model, images, self.batch_size, show=False).argmax(1) for images in (x, versions)]
+    return versions[said[0] == said[1]]
 
 # %% ../nbs/06fa_combined.ipynb #da96e4d3
+_LEAST = 100 # images from whose scores a tail is known
+
 @patch
 def fit(self: Combined,
     x, # clean images (N, C, H, W) in [0, 1], or a loader; if it yields labels, these are the true classes
@@ -98,25 +115,30 @@ def fit(self: Combined,
     self.check_attacked(x_adv)
     x, labels = gathered_images(x)
     x_adv = gathered_images(x_adv, 'x_adv')[0] if self.needs_attacked else None
-    y = labels if y is None else check_labels(y, len(x))
+    if y is not None and labels is not None:
+        raise TypeError('y: expected none, for the batches of x bring labels: give one or the other')
+    y = labels if y is None else check_labels(y, len(x), logits(self.model, x[:1], show=False).shape[1])
     known = vars(self.remember(x)).copy() # which images, and which network
     del self.fit_images_
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
     n = round(self.held_out*len(x))
     held, rest = order[:n], order[n:]
     if not (n and len(rest)): raise ValueError(f'x: expected more images at held_out={self.held_out:.3g}, got {len(x)}')
-    self.members_ = [clone(det).set_params(model=self.model) for det in self.detectors]
+    own = dict(model=self.model, batch_size=self.batch_size)
+    self.members_ = [clone(det).set_params(**own) for det in self.detectors]
     for det in self.members_: det.fit(x[rest], x_adv if det.needs_attacked else None, None if y is None else y[rest])
     scores = self._scores_of(self.with_harmless(x[held]))
     scores = scores[scores.isfinite().all(1)]
-    self.null_ = NullScores(scores, torch.zeros(len(scores), dtype=torch.int64), tail=self.tail)
+    if not len(scores): raise ValueError('x: expected finite scores of the images held out, got none')
+    tail = self.tail and len(scores) >= _LEAST
+    self.null_ = NullScores(scores, torch.zeros(len(scores), dtype=torch.int64), tail=tail)
     self.fit_images_ = known['fit_images_'] # set last: now it is fitted
     return self
 
 @patch
 def with_harmless(self: Combined, x: Tensor) -> Tensor:
     "For `fit`: images, and harmless versions of them of which the network says the same"
-    return torch.cat([x, _same(self.model, x, harmless_versions(x, self.noise, self.seed))]) if self.harmless else x
+    return torch.cat([x.detach().cpu(), self._versions(x)]) if self.harmless else x
 
 # %% ../nbs/06fa_combined.ipynb #399d957e
 @patch
@@ -128,11 +150,11 @@ def p_values(self: Combined,
     self.check_network()
     found = [self._p_values(batch) for batch in batches(x, self.batch_size)[0]]
     if not found: raise ValueError('x: expected at least one image')
-    return dict(zip(self.names(), torch.cat(found).T.numpy()))
+    return dict(zip(_names(self.members_), torch.cat(found).T.numpy()))
 
 @patch
-def _p_values(self: Combined, x, **told):
-    scores = self._scores_of(x, **told)
+def _p_values(self: Combined, x):
+    scores = self._scores_of(x)
     p = self.null_(scores.nan_to_num(), torch.zeros(len(scores), dtype=torch.int64))
     return p.masked_fill(scores.isnan(), torch.nan)
 
@@ -144,7 +166,7 @@ def score_samples(self: Combined,
     "How suspicious each image is to all of them together"
     self.check_fitted()
     self.check_network()
-    found = [FUSIONS[self.fusion](self._p_values(batch, on_error=on_error)) for batch in batches(x, self.batch_size)[0]]
+    found = [FUSIONS[self.fusion](self._p_values(batch)) for batch in batches(x, self.batch_size)[0]]
     if not found: raise ValueError('x: expected at least one image')
     return check_scores(torch.cat(found).numpy(), on_error=on_error)
 
@@ -159,8 +181,7 @@ def calibrate(self: Combined,
     self.check_network()
     x = gathered_images(x)[0]
     scores = self.fresh_scores(x, fpr)
-    if self.harmless:
-        versions = _same(self.model, x, harmless_versions(x, self.noise, self.seed))
+    if self.harmless and len(versions := self._versions(x)):
         with_versions = np.concatenate([scores, self.score_samples(versions)])
         scores = max(scores, with_versions, key=lambda given: threshold_at(given, fpr))
     self.threshold_ = threshold_at(scores, fpr)

@@ -245,6 +245,10 @@ class Scorer:
         if getattr(self, '_fitted', None) is not None: return
         raise RuntimeError('scorer: expected to be used inside `with`: with det.scorer() as scorer: scorer.predict(x)')
 
+    def check_same(self):
+        if self.det.fit_images_ is self._fitted: return
+        raise ValueError('the detector was fitted again: open a new scorer')
+
     def _layers(self): # names of those that hold units the detector reads; None: all
         read, units = self.det.reads(), self.det.units_
         if read is None: return None
@@ -277,7 +281,7 @@ def _blocks(self: Scorer, x): # responses to many images at a time, numbered
 @patch
 def score_samples(self: Scorer, x, on_error='warn'): # see the detector's
     self.check_open()
-    if self.det.fit_images_ is not self._fitted: raise ValueError('the detector was fitted again: open a new scorer')
+    self.check_same()
     told = {} if on_error == 'warn' else dict(on_error=on_error)
     scores = [self.det.score_responses(block, **told) for block in self._blocks(x)]
     if not scores: raise ValueError('x: expected at least one image')
@@ -305,6 +309,7 @@ class _ImageScorer(Scorer):
         return self
     def score_samples(self, x, on_error='warn'):
         self.check_open()
+        self.check_same()
         return check_scores(self.det.score_samples(x), on_error=on_error)
 
 @patch

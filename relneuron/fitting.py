@@ -105,7 +105,7 @@ def _say_of_labels(n, right, calibrate): # `right`: see `labelled`
 def _say_of_number(detector, data, least=30):
     numbers = data.y.bincount()
     few = numbers[numbers > 0].min().item()
-    if detector == 'general' and few < least:
+    if detector in ('general', 'combined') and few < least:
         note(f'{few} images of a class: with fewer than {least} of each, little is found; a hundred are better')
 
 # %% ../nbs/09bb_fitting.ipynb #e35c9c27

@@ -18,12 +18,13 @@ def _p_values(null, scores): # (n, S), (N, S) → (N, S)
 
 # %% ../nbs/05bc_p_values.ipynb #f9d6eb29
 def excess(null: Tensor) -> Tensor: # (n, S) → (S,)
-    "How far the highest twentieth of scores lies above the others, in the mean"
-    high = torch.quantile(null, .95, dim=0)
-    return ((null - high).clamp_min(0).sum(0)/(null > high).sum(0).clamp_min(1)).clamp_min(1e-12)
+    "How far the highest twentieth of scores lies above the others, in the mean; at least a tenth of their deviation"
+    high, spread = torch.quantile(null, .95, dim=0), null.std(0, correction=0)
+    found = (null - high).clamp_min(0).sum(0)/(null > high).sum(0).clamp_min(1)
+    return found.maximum(spread/10).masked_fill(spread == 0, torch.inf) # of equal scores nothing is known
 
 def _with_tail(null, scores): # p-values, and beyond the highest score an exponential tail
-    far = ((scores.double() - null.amax(0))/excess(null)).clamp(0, 100)
+    far = ((scores.double() - null.amax(0))/excess(null)).clamp(0, 20)
     return _p_values(null, scores)*(-far).exp()
 
 # %% ../nbs/05bc_p_values.ipynb #e9f0b6a6

@@ -57,6 +57,13 @@ def _wrapping(layer, known): # a hint, where the same network seems to be inside
 
 def _check_network(det, model):
     "`ValueError` where the network has other layers than the detector's; a warning where it has other weights"
+    for member in getattr(det, 'members_', ()): _check_layers(member, model)
+    _check_layers(det, model)
+    if getattr(det, 'network_', None) in (None, network_key(model)): return
+    warnings.warn('model: it has not the weights of the network that the detector was fitted on: '
+                  'its scores and its threshold mean little here', stacklevel=3)
+
+def _check_layers(det, model):
     units = getattr(det, 'units_', None)
     known = layers_of(model) if units is not None else {}
     for layer, size in zip(units.layers, units.sizes) if units is not None else ():
@@ -65,9 +72,6 @@ def _check_network(det, model):
             raise ValueError(f'model: expected a network with a layer {layer}, it has {has}')
         got = getattr(known[layer], 'out_channels', getattr(known[layer], 'out_features', size))
         if got != size: raise ValueError(f'model: expected a network with {size} units in {layer}, got {got}')
-    if getattr(det, 'network_', None) in (None, network_key(model)): return
-    warnings.warn('model: it has not the weights of the network that the detector was fitted on: '
-                  'its scores and its threshold mean little here', stacklevel=3)
 
 # %% ../nbs/04d_saving.ipynb #d7ae7127
 def load(
