@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from .arrivals import gathered_images
 from .baselines import TwoSidedMargin
-from .contract import Detector, threshold_at
+from .contract import Detector
 from .core import batches, check_labels, logits, number, whole
 from .feature_squeezing import FeatureSqueezing
 from .general import GeneralDetector
 from .judging import harmless_versions
 from .p_values import FUSIONS, NullScores
-from .scores import check_scores, warn_of_ties
+from .scores import check_scores
 
 # %% ../nbs/06fa_combined.ipynb #4d1122e9
 class Combined(Detector):
@@ -45,14 +45,17 @@ class Combined(Detector):
     @property
     def needs_attacked(self): return any(det.needs_attacked for det in self.detectors)
 
-    def __sklearn_clone__(self):
-        given = self.detectors if isinstance(self.detectors, (list, tuple)) else () # `fit` says what is wrong
-        copies = dict(detectors=tuple(map(clone, given))) if given else {}
-        return type(self)(**self.get_params(deep=False) | copies)
+# %% ../nbs/06fa_combined.ipynb #ed0338b2
+@patch
+def __sklearn_clone__(self: Combined):
+    given = self.detectors if isinstance(self.detectors, (list, tuple)) else () # `fit` says what is wrong
+    copies = dict(detectors=tuple(map(clone, given))) if given else {}
+    return type(self)(**self.get_params(deep=False) | copies)
 
-    def saved_parts(self): # see `save`: modules among `layers` are named by the network
-        params, learned = super().saved_parts()
-        return params | dict(detectors=tuple(det.set_params(model=self.model) for det in params['detectors'])), learned
+@patch
+def saved_parts(self: Combined): # see `save`: modules among `layers` are named by the network
+    params, learned = Detector.saved_parts(self)
+    return params | dict(detectors=tuple(det.set_params(model=self.model) for det in params['detectors'])), learned
 
 # %% ../nbs/06fa_combined.ipynb #c1332fb9
 @patch
@@ -101,9 +104,36 @@ def _versions(self: Combined, x): # harmless versions of which the network says 
     said = [logits(self.model, images, self.batch_size, show=False).argmax(1) for images in (x, versions)]
     return versions[said[0] == said[1]]
 
-# %% ../nbs/06fa_combined.ipynb #da96e4d3
+# %% ../nbs/06fa_combined.ipynb #d1bcd2fe
+@patch
+def _halves(self: Combined, n): # rows that make the p-values, and rows to learn from
+    order, few = torch.randperm(n, generator=torch.Generator().manual_seed(self.seed)), round(self.held_out*n)
+    if not 0 < few < n: raise ValueError(f'x: expected more images at held_out={self.held_out:.3g}, got {n}')
+    return order[:few], order[few:]
+
+@patch
+def _fit_members(self: Combined, x, x_adv, y):
+    own = dict(model=self.model, batch_size=self.batch_size)
+    self.members_ = [clone(det).set_params(**own) for det in self.detectors]
+    for det in self.members_: det.fit(x, x_adv if det.needs_attacked else None, y)
+
+# %% ../nbs/06fa_combined.ipynb #e2bd3556
 _LEAST = 100 # images from whose scores a tail is known
 
+@patch
+def with_harmless(self: Combined, x: Tensor) -> Tensor:
+    "For `fit`: images, and harmless versions of them of which the network says the same"
+    return torch.cat([x.detach().cpu(), self._versions(x)]) if self.harmless else x
+
+@patch
+def _learn_null(self: Combined, x): # from images that no member has seen
+    scores = self._scores_of(self.with_harmless(x))
+    scores = scores[scores.isfinite().all(1)]
+    if not len(scores): raise ValueError('x: expected finite scores of the images held out, got none')
+    tail = self.tail and len(scores) >= _LEAST
+    self.null_ = NullScores(scores, torch.zeros(len(scores), dtype=torch.int64), tail=tail)
+
+# %% ../nbs/06fa_combined.ipynb #da96e4d3
 @patch
 def fit(self: Combined,
     x, # clean images (N, C, H, W) in [0, 1], or a loader; if it yields labels, these are the true classes
@@ -120,25 +150,22 @@ def fit(self: Combined,
     y = labels if y is None else check_labels(y, len(x), logits(self.model, x[:1], show=False).shape[1])
     known = vars(self.remember(x)).copy() # which images, and which network
     del self.fit_images_
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
-    n = round(self.held_out*len(x))
-    held, rest = order[:n], order[n:]
-    if not (n and len(rest)): raise ValueError(f'x: expected more images at held_out={self.held_out:.3g}, got {len(x)}')
-    own = dict(model=self.model, batch_size=self.batch_size)
-    self.members_ = [clone(det).set_params(**own) for det in self.detectors]
-    for det in self.members_: det.fit(x[rest], x_adv if det.needs_attacked else None, None if y is None else y[rest])
-    scores = self._scores_of(self.with_harmless(x[held]))
-    scores = scores[scores.isfinite().all(1)]
-    if not len(scores): raise ValueError('x: expected finite scores of the images held out, got none')
-    tail = self.tail and len(scores) >= _LEAST
-    self.null_ = NullScores(scores, torch.zeros(len(scores), dtype=torch.int64), tail=tail)
+    held, rest = self._halves(len(x))
+    self._fit_members(x[rest], x_adv, None if y is None else y[rest])
+    self._learn_null(x[held])
     self.fit_images_ = known['fit_images_'] # set last: now it is fitted
     return self
 
+# %% ../nbs/06fa_combined.ipynb #6f15fba7
 @patch
-def with_harmless(self: Combined, x: Tensor) -> Tensor:
-    "For `fit`: images, and harmless versions of them of which the network says the same"
-    return torch.cat([x.detach().cpu(), self._versions(x)]) if self.harmless else x
+def _p_values(self: Combined, x): # images, or a loader → (N, number of detectors), NaN where one has no score
+    self.check_fitted()
+    self.check_network()
+    found = [self._scores_of(batch) for batch in batches(x, self.batch_size)[0]]
+    if not found: raise ValueError('x: expected at least one image')
+    scores = torch.cat(found)
+    p = self.null_(scores.nan_to_num(), torch.zeros(len(scores), dtype=torch.int64))
+    return p.masked_fill(scores.isnan(), torch.nan)
 
 # %% ../nbs/06fa_combined.ipynb #399d957e
 @patch
@@ -146,17 +173,7 @@ def p_values(self: Combined,
     x, # (N, C, H, W) images in [0, 1], or a loader
 ) -> dict: # name of the detector → (N,) from 0 to 1
     "How often an image that is no attack is as suspicious to each of the detectors"
-    self.check_fitted()
-    self.check_network()
-    found = [self._p_values(batch) for batch in batches(x, self.batch_size)[0]]
-    if not found: raise ValueError('x: expected at least one image')
-    return dict(zip(_names(self.members_), torch.cat(found).T.numpy()))
-
-@patch
-def _p_values(self: Combined, x):
-    scores = self._scores_of(x)
-    p = self.null_(scores.nan_to_num(), torch.zeros(len(scores), dtype=torch.int64))
-    return p.masked_fill(scores.isnan(), torch.nan)
+    return dict(zip(_names(self.members_), self._p_values(x).T.numpy()))
 
 @patch
 def score_samples(self: Combined,
@@ -164,11 +181,7 @@ def score_samples(self: Combined,
     on_error: str = 'warn', # where an image has no score; see `check_scores`
 ) -> np.ndarray: # (N,): higher = more suspicious; NaN where one of the detectors has no score
     "How suspicious each image is to all of them together"
-    self.check_fitted()
-    self.check_network()
-    found = [FUSIONS[self.fusion](self._p_values(batch)) for batch in batches(x, self.batch_size)[0]]
-    if not found: raise ValueError('x: expected at least one image')
-    return check_scores(torch.cat(found).numpy(), on_error=on_error)
+    return check_scores(FUSIONS[self.fusion](self._p_values(x)).numpy(), on_error=on_error)
 
 # %% ../nbs/06fa_combined.ipynb #290d2170
 @patch
@@ -181,9 +194,5 @@ def calibrate(self: Combined,
     self.check_network()
     x = gathered_images(x)[0]
     scores = self.fresh_scores(x, fpr)
-    if self.harmless and len(versions := self._versions(x)):
-        with_versions = np.concatenate([scores, self.score_samples(versions)])
-        scores = max(scores, with_versions, key=lambda given: threshold_at(given, fpr))
-    self.threshold_ = threshold_at(scores, fpr)
-    warn_of_ties(scores, fpr)
-    return self
+    versions = self._versions(x) if self.harmless else ()
+    return self.set_threshold(scores, fpr, self.score_samples(versions) if len(versions) else ())

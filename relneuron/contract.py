@@ -330,6 +330,16 @@ def remember(self: Detector, x):
     self.shape_, self.fit_images_ = arriving.shape, arriving.hashes[0]
     return self
 
+# %% ../nbs/04c_contract.ipynb #63dc3833
+@patch
+def set_threshold(self: Detector, scores, fpr, versions=()): # for `calibrate`, a subclass's too
+    "From scores of fresh clean images; the higher of two thresholds where there are scores of harmless `versions`"
+    if len(versions):
+        scores = max(scores, np.concatenate([scores, versions]), key=lambda given: threshold_at(given, fpr))
+    self.threshold_ = threshold_at(scores, fpr)
+    warn_of_ties(scores, fpr, stacklevel=4)
+    return self
+
 # %% ../nbs/04c_contract.ipynb #8bf40291
 @patch
 def calibrate_responses(self: Detector,
@@ -337,10 +347,7 @@ def calibrate_responses(self: Detector,
     fpr: float = .05, # share of clean images that may be flagged
 ) -> Detector: # self, with `threshold_` set
     "`calibrate` from responses; whether the images are fresh cannot be told from those"
-    scores = self.score_responses(responses)
-    self.threshold_ = threshold_at(scores, fpr)
-    warn_of_ties(scores, fpr)
-    return self
+    return self.set_threshold(self.score_responses(responses), fpr)
 
 # %% ../nbs/04c_contract.ipynb #49f059d3
 @patch
@@ -361,10 +368,7 @@ def calibrate(self: Detector,
     fpr: float = .05, # share of clean images that may be flagged
 ) -> Detector: # self, with `threshold_` set
     "Set the threshold so that a fresh clean image is flagged with a probability of at most `fpr`"
-    scores = self.fresh_scores(x, fpr)
-    self.threshold_ = threshold_at(scores, fpr)
-    warn_of_ties(scores, fpr)
-    return self
+    return self.set_threshold(self.fresh_scores(x, fpr), fpr)
 
 # %% ../nbs/04c_contract.ipynb #cb757d5f
 @patch

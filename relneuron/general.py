@@ -21,7 +21,7 @@ from .margin import extra_trees
 from .observations import Responses, check_responses, find_units, observe
 from .raw_responses import (checked_like, is_normalized, joined, most_relevant, reduced, unchanged,
                                      versions_of)
-from .scores import check_enough, finite_rows, warn_of_ties
+from .scores import check_enough, finite_rows
 from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, UnusualMargin, early_and_late,
                                logit_margin, normalized, rooted, unit_shares)
 
@@ -243,11 +243,8 @@ def reads(self: GeneralDetector): # (m,) bool: to judge, layers without any of t
     return torch.zeros(len(self.units_), dtype=torch.bool).index_fill(0, self.columns_, True)
 
 # %% ../nbs/05d_general.ipynb #b28d8e78
-def _decisive(det, clean, harmless, fpr): # scores from which the higher of two thresholds comes
-    scores = det.fused(clean)
-    if harmless is None: return scores
-    both = np.concatenate([scores, det.fused(harmless[unchanged(clean, harmless)])])
-    return max(scores, both, key=lambda given: threshold_at(given, fpr))
+def _fused_versions(det, clean, harmless): # scores of reduced responses to versions that the network takes for the same
+    return () if harmless is None else det.fused(harmless[unchanged(clean, harmless)])
 
 @patch
 def calibrate_responses(self: GeneralDetector,
@@ -257,11 +254,8 @@ def calibrate_responses(self: GeneralDetector,
 ) -> GeneralDetector: # self, with `threshold_` set
     "`calibrate` from responses; whether the images are fresh cannot be told from those"
     self.check_fitted()
-    given = [None if r is None else self.read(r) for r in (responses, harmless)]
-    decisive = _decisive(self, *given, fpr)
-    self.threshold_ = threshold_at(decisive, fpr)
-    warn_of_ties(decisive, fpr)
-    return self
+    clean, harmless = (None if r is None else self.read(r) for r in (responses, harmless))
+    return self.set_threshold(self.fused(clean), fpr, _fused_versions(self, clean, harmless))
 
 # %% ../nbs/05d_general.ipynb #83605a4a
 @patch
@@ -276,10 +270,8 @@ def calibrate(self: GeneralDetector,
     if not self.harmless: return Detector.calibrate(self, x, fpr)
     passing = _Passing(self, x, units=self.units_, columns=self.columns_)
     threshold_at(self.fresh_scores(passing, fpr), fpr) # says so if any was in `fit`, or has no score
-    decisive = _decisive(self, passing.responses, passing.harmless, fpr)
-    self.threshold_ = threshold_at(decisive, fpr)
-    warn_of_ties(decisive, fpr)
-    return self
+    clean = passing.responses
+    return self.set_threshold(self.fused(clean), fpr, _fused_versions(self, clean, passing.harmless))
 
 # %% ../nbs/05d_general.ipynb #d329f666
 @patch

@@ -130,6 +130,20 @@ class _Squeezing(Surrogate):
         loss = losses.gather(1, worst)[:, 0]
         return gaps.gather(1, worst)[:, 0] + (loss - loss.detach())
 
+# %% ../nbs/06ga_surrogates.ipynb #2fb0fce0
+_KNOWN = ((SupervisedGeneralDetector, None), (GeneralDetector, _General), (RelevantNeuronDetector, _Soft),
+          (Mahalanobis, _Means), ((LogitMargin, MaximumSoftmax, TwoSidedMargin), _Confidence),
+          (FeatureSqueezing, _Squeezing))
+
+def surrogate_of(
+    det: Detector, # fitted, with its network
+) -> Surrogate:
+    "The surrogate for that kind of detector; `TypeError` where only `Distilled` is left"
+    if hasattr(det, 'surrogate'): return det.surrogate()
+    made = next((make for kind, make in _KNOWN if isinstance(det, kind)), None)
+    if made is not None: return made(det)
+    raise TypeError(f'det: no surrogate is known for {type(det).__name__}: give Distilled(det).fit(images)')
+
 # %% ../nbs/06ga_surrogates.ipynb #fc10352e
 class _Several(Surrogate): # for `Combined`
     def __init__(self, det):
@@ -150,19 +164,8 @@ class _Several(Surrogate): # for `Combined`
         p = self.null(scores, torch.zeros(len(x), dtype=torch.int64)) # minus its logarithm
         return p.sum(1) if self.det.fusion == 'fisher' else p.amax(1)
 
-# %% ../nbs/06ga_surrogates.ipynb #2fb0fce0
-_KNOWN = ((SupervisedGeneralDetector, None), (GeneralDetector, _General), (RelevantNeuronDetector, _Soft),
-          (Mahalanobis, _Means), ((LogitMargin, MaximumSoftmax, TwoSidedMargin), _Confidence),
-          (FeatureSqueezing, _Squeezing), (Combined, _Several))
-
-def surrogate_of(
-    det: Detector, # fitted, with its network
-) -> Surrogate:
-    "The surrogate for that kind of detector; `TypeError` where only `Distilled` is left"
-    if hasattr(det, 'surrogate'): return det.surrogate()
-    made = next((make for kind, make in _KNOWN if isinstance(det, kind)), None)
-    if made is not None: return made(det)
-    raise TypeError(f'det: no surrogate is known for {type(det).__name__}: give Distilled(det).fit(images)')
+@patch
+def surrogate(self: Combined): return _Several(self) # what `surrogate_of` asks for
 
 # %% ../nbs/06ga_surrogates.ipynb #988e806e
 def _learned(z, goal, width, steps): # (N, F), (N,) → a network (n, F) → (n, 1)
