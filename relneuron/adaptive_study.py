@@ -21,7 +21,7 @@ from .adaptive import BestTarget, Evasion, attack_once, evade, worst_case
 from .attackers import DetectorPGD, DonorWalk, JointSquare, UnitMatching, distilled, within
 from .attacks import run_attack
 from .baselines import LogitMargin
-from .combined import usual_three
+from .combined import usual_four
 from .core import Given, Stages, atomic_write, fingerprint, logits, progress, stage
 from .data import load_data
 from .detection import DetectorForm, RelevantNeuronDetector, forest
@@ -41,7 +41,7 @@ DETECTORS = {
     'logit margin': lambda s: LogitMargin(),
     'Mahalanobis': lambda s: Mahalanobis(),
     'Feature Squeezing': lambda s: FeatureSqueezing(squeezers='mnist' if s.data == 'mnist' else 'cifar10'),
-    'combined': lambda s: usual_three(squeezers='mnist' if s.data == 'mnist' else 'cifar10'),
+    'combined': lambda s: usual_four(squeezers='mnist' if s.data == 'mnist' else 'cifar10'),
 }
 
 # %% ../nbs/08j_adaptive_study.ipynb #bef93b72

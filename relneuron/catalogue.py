@@ -40,7 +40,7 @@ DETECTORS = {
     'max-softmax': Kind('relneuron.baselines:MaximumSoftmax'),
     'logit-margin': Kind('relneuron.baselines:LogitMargin'),
     'two-sided-margin': Kind('relneuron.baselines:TwoSidedMargin'),
-    'combined': Kind('relneuron.combined:usual_three', by_colour='squeezers'),
+    'combined': Kind('relneuron.combined:usual_four', by_colour='squeezers'),
 }
 
 # %% ../nbs/09b_catalogue.ipynb #33bc7fd1

@@ -9,7 +9,7 @@ __all__ = ['OURS', 'ONCE', 'our_detectors', 'combinations', 'contestants', 'jobs
 import torch
 from torch import Tensor
 
-from .combined import Combined, usual_three
+from .combined import Combined, usual_four
 from .comparison_study import others, shown_attacks
 from .detection import RelevantNeuronDetector, forest
 from .experiments import Run, join
@@ -42,7 +42,7 @@ def combinations(run: Run, seed: int) -> dict: # name → detector, not fitted
     "Several as one: what is made for photographs, and what finds most on MNIST"
     squeezers = 'mnist' if run.whole['train'].x.shape[1] == 1 else 'cifar10'
     with_nic = GeneralDetector(), NIC(), FeatureSqueezing(squeezers=squeezers)
-    return {'combined': usual_three(squeezers=squeezers, seed=seed),
+    return {'combined': usual_four(squeezers=squeezers, seed=seed),
             'combined, NIC': Combined(detectors=with_nic, seed=seed)}
 
 def contestants(run: Run, seed: int) -> dict: # name → detector, not fitted

@@ -137,7 +137,7 @@ def __repr__(self: Detector):
     texts = [] if self.model is None else [type(self.model).__name__]
     for k, v in own.items():
         if k == 'model' or v is usual[k] or v == usual[k]: continue
-        texts.append(f'{k}={v!r}' if len(repr(v)) < 60 else f'{k}=<{type(v).__name__}>')
+        texts.append(f'{k}={v!r}' if len(repr(v)) < 100 else f'{k}=<{type(v).__name__}>')
     return f'{type(self).__name__}({", ".join(texts)})'
 
 # %% ../nbs/04c_contract.ipynb #f335812d

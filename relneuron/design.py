@@ -80,10 +80,15 @@ class Experiment:
         if self.detectors is not None: object.__setattr__(self, 'detectors', _known_detectors(self.detectors))
 
 # %% ../nbs/080_design.ipynb #28dc0fd9
+@patch(as_prop=True)
+def learned(self: Experiment) -> tuple: # of `attacks`
+    "Those that detectors learn from"
+    return tuple(a for a in self.attacks if a not in self.tested_only)
+
 @patch
 def splits(self: Experiment, attack: str) -> tuple: # of 'train', 'test'
     "Which images are attacked"
-    return ('test',) if attack in self.tested_only else ('train', 'test')
+    return ('train', 'test') if attack in self.learned else ('test',)
 
 @patch
 def size(self: Experiment, attack: str) -> tuple: # (training images a class, test images or None)
@@ -101,12 +106,13 @@ def cell(attack: str, unit_set: str, mu: float, with_label: bool, seed: int) -> 
 # %% ../nbs/080_design.ipynb #136a641e
 def parts(exp: Experiment) -> dict: # name of the part → its cells
     "The detectors of an experiment"
-    least, joined = min(exp.mus), ['+'.join(exp.attacks)] if len(exp.attacks) > 1 else []
+    attacks, least = exp.learned, min(exp.mus)
+    joined = ['+'.join(attacks)] if len(attacks) > 1 else []
     return {
-        'cells': [cell(*c, exp.seed) for c in product(exp.attacks, exp.unit_sets, exp.mus, exp.labels)],
-        'extra': [cell(a, *e, exp.seed) for a in exp.attacks for e in exp.extra],
-        'transfer': [cell(a, 'shared', least, True, exp.seed) for a in (*exp.attacks, *joined) if exp.transfer],
-        'seeds': [cell(a, u, least, l, s) for s, a, u, l in product(exp.seeds, exp.attacks, exp.unit_sets, exp.labels)]}
+        'cells': [cell(*c, exp.seed) for c in product(attacks, exp.unit_sets, exp.mus, exp.labels)],
+        'extra': [cell(a, *e, exp.seed) for a in attacks for e in exp.extra],
+        'transfer': [cell(a, 'shared', least, True, exp.seed) for a in (*attacks, *joined) if exp.transfer],
+        'seeds': [cell(a, u, least, l, s) for s, a, u, l in product(exp.seeds, attacks, exp.unit_sets, exp.labels)]}
 
 def mus_used(exp: Experiment) -> list: # ascending
     "Every mu of every part"

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['NOISE', 'HELD_OUT', 'families', 'shown_sets', 'equal_parts', 'common', 'Kind', 'attacked_kinds', 'is_right',
-           'rounded_kinds', 'tampered', 'shifted', 'changes', 'unattacked_kinds', 'training_images', 'not_attacked']
+           'rounded_kinds', 'tampered', 'shifted', 'changes', 'unattacked_kinds', 'training_images', 'not_attacked',
+           'fresh_images']
 
 # %% ../nbs/08ga_kinds.ipynb #e04db07d
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .comparison_study import clean_training, held_out
+from .comparison_study import clean_training, held_out, not_attacked_rows
 from .core import logits
 from .experiments import Experiment, Run
 from .general import harmless_versions
@@ -26,8 +27,7 @@ def families(
     shown: bool = False, # only those that a detector may be shown
 ) -> dict: # family → attacks
     "The attacks of an experiment by family"
-    hidden = exp.tested_only if shown else ()
-    here = [a for a in exp.attacks if a not in hidden]
+    here = exp.learned if shown else exp.attacks
     found = {name: tuple(a for a in attacks if a in here) for name, attacks in FAMILIES.items()}
     return {name: attacks for name, attacks in found.items() if attacks}
 
@@ -142,8 +142,7 @@ def unattacked_kinds(run: Run, most: int = 300) -> list: # of `Kind`
 def training_images(run: Run) -> dict: # name → (N, C, H, W)
     "What detectors learn from: clean images ('train'), their harmless 'versions', and what each attack left of them"
     clean = clean_training(run).value.x
-    learned = [a for a in run.exp.attacks if a not in run.exp.tested_only]
-    attacked = {a: run.adversarials('train', a).value.x_adv for a in learned}
+    attacked = {a: run.adversarials('train', a).value.x_adv for a in run.exp.learned}
     return dict(train=clean, versions=harmless_versions(clean)) | attacked
 
 # %% ../nbs/08ga_kinds.ipynb #f1d93c1b
@@ -154,3 +153,8 @@ def not_attacked(run: Run) -> Tensor: # (N, C, H, W)
     held = torch.cat([half.x for half in held_out(run, HELD_OUT)])
     if len(held) < 200: raise ValueError(f'n_test: expected 200 test images not attacked, {len(held)} are left')
     return held
+
+def fresh_images(run: Run, most: int = 1000) -> Tensor: # (N, C, H, W)
+    "Further ones, on which the network was not trained and no threshold is set; none where they are too few"
+    left = not_attacked_rows(run)[HELD_OUT:HELD_OUT + most]
+    return run.whole['test'][left].x if len(left) >= 200 else None

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
-from .baselines import LogitMargin, MaximumSoftmax, TwoSidedMargin
+from .baselines import LargeMargin, LogitMargin, MaximumSoftmax, SmallMargin, TwoSidedMargin
 from .combined import Combined
 from .contract import Detector
 from .core import outputs_of, whole
@@ -23,7 +23,8 @@ from .feature_squeezing import BitDepth, FeatureSqueezing
 from .general import GeneralDetector, SupervisedGeneralDetector
 from .mahalanobis import Mahalanobis
 from .observations import Units, find_units
-from .signals import LayerPrediction, NeighbourRatio, UnusualMargin, lead
+from .signals import LayerPrediction, NeighbourRatio, UnusualMargin
+from .p_values import FUSIONS
 from .slopes import SoftNull, soft_classifier, tracing
 
 # %% ../nbs/06ga_surrogates.ipynb #57e6ca01
@@ -93,7 +94,7 @@ class _General(Surrogate):
     def score(self, seen, x):
         few = self.det.read(seen)
         p = self.null(self.signal_scores(few), few.pred)
-        return p.sum(1) if self.det.fusion == 'fisher' else p.amax(1)
+        return FUSIONS[self.det.fusion]((-p).exp())
     def around(self): # signals that write to their own steps
         return nullcontext() if self.plain else torch.autograd.graph.allow_mutation_on_saved_tensors()
 
@@ -105,10 +106,11 @@ class _Means(Surrogate): # for `Mahalanobis`
         self.normalize = det.normalize
     def score(self, seen, x): return self.det.layer_scores(seen).sum(1)
 
+_MARGINS = MaximumSoftmax, LogitMargin, SmallMargin, LargeMargin, TwoSidedMargin
+
 class _Confidence(Surrogate):
     def score(self, seen, x):
-        if isinstance(self.det, MaximumSoftmax): return 1 - seen.logits.softmax(1).amax(1)
-        return self.det.usual_.of(seen.logits) if isinstance(self.det, TwoSidedMargin) else -lead(seen.logits)
+        return self.det._of_logits(seen.logits)
 
 # %% ../nbs/06ga_surrogates.ipynb #03d18c79
 def _sloped(squeeze, x): # squeezed images, with a slope where `squeeze` has none
@@ -132,7 +134,7 @@ class _Squeezing(Surrogate):
 
 # %% ../nbs/06ga_surrogates.ipynb #2fb0fce0
 _KNOWN = ((SupervisedGeneralDetector, None), (GeneralDetector, _General), (RelevantNeuronDetector, _Soft),
-          (Mahalanobis, _Means), ((LogitMargin, MaximumSoftmax, TwoSidedMargin), _Confidence),
+          (Mahalanobis, _Means), (_MARGINS, _Confidence),
           (FeatureSqueezing, _Squeezing))
 
 def surrogate_of(
@@ -162,7 +164,7 @@ class _Several(Surrogate): # for `Combined`
     def score(self, seen, x):
         scores = torch.stack([call(x)[1].double() for call in self.calls], 1)
         p = self.null(scores, torch.zeros(len(x), dtype=torch.int64)) # minus its logarithm
-        return p.sum(1) if self.det.fusion == 'fisher' else p.amax(1)
+        return FUSIONS[self.det.fusion]((-p).exp())
 
 @patch
 def surrogate(self: Combined): return _Several(self) # what `surrogate_of` asks for

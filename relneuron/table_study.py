@@ -76,7 +76,7 @@ def _right(run, attack, unit_set, label) -> Tensor: # (N,) bool
 def paired(run: Run) -> list: # one dict for every two unit sets
     "Do the unit sets differ on the same test images? For the smallest mu"
     e, rows = run.exp, []
-    for a, l, (first, second) in product(e.attacks, e.labels, combinations(e.unit_sets, 2)):
+    for a, l, (first, second) in product(e.learned, e.labels, combinations(e.unit_sets, 2)):
         test = mcnemar(_right(run, a, first, l), _right(run, a, second, l))
         rows.append(dict(attack=a, with_label=l, first=first, second=second, **test))
     return rows
@@ -141,7 +141,7 @@ def candidates(run: Run, name: str, attack: str, share: float): # a stage: 'clea
 # %% ../nbs/08a_table_study.ipynb #2d41681f
 def candidate_grid(run: Run, names: list, share: float) -> dict: # (name, attack) → scores
     "Those of all attacks; made by the workers of the run, if there are any, class scores first"
-    grid = {asked: candidates(run, *asked, share) for asked in product(names, run.exp.attacks)}
+    grid = {asked: candidates(run, *asked, share) for asked in product(names, run.exp.learned)}
     run.make([solution for found in grid.values() for solution in found.arguments['solutions']])
     run.make(list(grid.values()))
     return {asked: found.value for asked, found in grid.items()}
@@ -170,7 +170,7 @@ def identity(det, train, test, seed, tol=TOL): # `tol`: the detector solves to i
 
 def control(run: Run) -> dict: # auroc, standard_error, passed
     "The identity attack, with the detector of the smallest mu, on the images of the attack that has most"
-    attack = max(run.exp.attacks, key=lambda a: len(run.labels('train', a)))
+    attack = max(run.exp.learned, key=lambda a: len(run.labels('train', a)))
     images, e = (run.images(s, attack) for s in ('train', 'test')), run.exp
     det = RelevantNeuronDetector(run.model, min(e.mus), layers=e.layers, rectify=e.rectify, seed=e.seed,
                                  classifier=forest(e.trees, e.seed))
@@ -269,7 +269,7 @@ def milliseconds(model, images, units, seen, clean, several, n, draw, y, mu, cla
 
 def overhead(run: Run, n: int = 1000) -> dict: # milliseconds an image, in batches of 256
     "The network's forward pass alone, with the responses of all units, and what features and forest take on top"
-    attack, e = run.exp.attacks[0], run.exp
+    attack, e = run.exp.learned[0], run.exp
     learned = dict(clean=run.clean('train', attack), y=run.labels('train', attack), **run.learned_from(attack, e.seed))
     seen = run.network, run.images('test', attack), run.units, run.clean('test', attack)
     settings = dict(mu=min(e.mus), classifier=forest(e.trees, e.seed), first=n)
@@ -278,7 +278,7 @@ def overhead(run: Run, n: int = 1000) -> dict: # milliseconds an image, in batch
 # %% ../nbs/08a_table_study.ipynb #54758d7d
 def shown_table(run: Run) -> tuple: # (results, pictures)
     "The cells, what stands beside them, and what Figures 2 to 5 are drawn from"
-    attacks, results = run.exp.attacks, cells_of(run)
+    attacks, results = run.exp.learned, cells_of(run)
     far = {a: distances(run, a) for a in attacks}
     results |= dict(confidence=confidence(run), paired=paired(run), separation={a: f[0] for a, f in far.items()})
     shown = {a: {k: f[1][k] for k in ('all', 'clean', 'random as clean', 'shared')} for a, f in far.items()}
@@ -288,5 +288,5 @@ def shown_table(run: Run) -> tuple: # (results, pictures)
 def table_study(run: Run) -> tuple: # (results, pictures)
     "Tables 1 and 2: all of that, our own detector, the control, times and look-alikes"
     results, pictures = shown_table(run)
-    alike = {a: look_alikes(run, a) for a in run.exp.attacks}
+    alike = {a: look_alikes(run, a) for a in run.exp.learned}
     return results | dict(own=own(run), control=control(run), overhead=overhead(run), look_alikes=alike), pictures
