@@ -44,7 +44,8 @@ def held_out(run: Run, most: int = 2000) -> tuple: # two `ImageSet`s: to calibra
     "Clean test images, drawn at random from those that no attack was run on"
     whole, drawn = run.whole['test'], not_attacked_rows(run)[:most]
     if len(drawn) < 40:
-        raise ValueError(f'n_test: {len(whole) - len(drawn)} of {len(whole)} test images are attacked, too few are left')
+        attacked = len(whole) - len(drawn)
+        raise ValueError(f'n_test: {attacked} of {len(whole)} test images are attacked, too few are left')
     return whole[drawn[::2]], whole[drawn[1::2]]
 
 # %% ../nbs/08f_comparison_study.ipynb #79e3d945

@@ -27,9 +27,9 @@ from .core import Given, progress, stage
 from .experiments import Experiment, Run
 from .foolbox_networks import check_targets
 from .general import GeneralDetector, harmless_versions
-from .kinds import (HELD_OUT, NOISE, Kind, attacked_kinds, changes, common, equal_parts, families, fresh_images,
-                             is_right, not_attacked, rounded_kinds, shifted, shown_sets, tampered, training_images,
-                             unattacked_kinds)
+from .kinds import (HELD_OUT, NOISE, Kind, attacked_kinds, changes, common, equal_parts, families,
+                             fresh_images, is_right, not_attacked, rounded_kinds, shifted, shown_sets, tampered,
+                             training_images, unattacked_kinds)
 from .observations import Responses, observe
 from .presets import FAMILIES
 from .shards import Shards, attack_keys
@@ -39,8 +39,8 @@ from .thresholds import DRAWS, RATES, binding, halves, laid_out, lowest, pooled,
 _all_ = [ # images, detectors and thresholds too: whoever studies generalisation finds them here
     'ONCE', 'OURS', 'as_read', 'contestants', 'fitted', 'jobs', 'our_detectors', 'stacked', 'HELD_OUT', 'NOISE', 'Kind',
     'attacked_kinds', 'changes', 'common', 'equal_parts', 'families', 'fresh_images', 'is_right', 'not_attacked',
-    'rounded_kinds', 'shifted', 'shown_sets', 'tampered', 'training_images', 'unattacked_kinds', 'DRAWS', 'RATES', 'binding', 'halves',
-    'laid_out', 'lowest', 'pooled', 'share_draws']
+    'rounded_kinds', 'shifted', 'shown_sets', 'tampered', 'training_images', 'unattacked_kinds', 'DRAWS', 'RATES',
+    'binding', 'halves', 'laid_out', 'lowest', 'pooled', 'share_draws']
 
 # %% ../nbs/08h_generalisation_study.ipynb #98356066
 @stage('tensors', ignore=('batch_size', 'shards', 'show'))
