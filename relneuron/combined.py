@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from .arrivals import gathered_images
+from .arrivals import gathered_images, near_hashes
 from .baselines import LargeMargin, SmallMargin
 from .contract import Detector
 from .core import batches, check_labels, logits, number, whole
@@ -117,8 +117,11 @@ def _parts(self: Combined, x, fresh): # images to learn from, images that make t
         held, rest = self._halves(len(x))
         return x[rest], x[held], rest
     fresh = gathered_images(fresh, 'fresh')[0]
-    if fresh.shape[1:] == x.shape[1:]: return x, fresh, torch.arange(len(x))
-    raise ValueError(f'fresh: expected images of shape {tuple(x.shape[1:])} as x, got {tuple(fresh.shape[1:])}')
+    if fresh.shape[1:] != x.shape[1:]:
+        raise ValueError(f'fresh: expected images of shape {tuple(x.shape[1:])} as x, got {tuple(fresh.shape[1:])}')
+    known = int(torch.isin(near_hashes(fresh), near_hashes(x)).sum())
+    if known: raise ValueError(f'fresh: expected images that are not in x, but {known} of {len(fresh)} are')
+    return x, fresh, torch.arange(len(x))
 
 @patch
 def _fit_members(self: Combined, x, x_adv, y):
@@ -159,7 +162,8 @@ def fit(self: Combined,
         raise TypeError('y: expected none, for the batches of x bring labels: give one or the other')
     y = labels if y is None else check_labels(y, len(x), logits(self.model, x[:1], show=False).shape[1])
     learned, made_of, rows = self._parts(x, fresh)
-    known = vars(self.remember(x if fresh is None else torch.cat([x, made_of]))).copy() # which images, which network
+    every = x if fresh is None else torch.cat([x.detach().cpu(), made_of.detach().cpu()])
+    known = vars(self.remember(every)).copy() # which images, and which network
     del self.fit_images_
     self._fit_members(learned, x_adv, None if y is None else y[rows])
     self._learn_null(made_of)

@@ -23,8 +23,8 @@ from .feature_squeezing import BitDepth, FeatureSqueezing
 from .general import GeneralDetector, SupervisedGeneralDetector
 from .mahalanobis import Mahalanobis
 from .observations import Units, find_units
-from .signals import LayerPrediction, NeighbourRatio, UnusualMargin
 from .p_values import FUSIONS
+from .signals import LayerPrediction, NeighbourRatio, UnusualMargin
 from .slopes import SoftNull, soft_classifier, tracing
 
 # %% ../nbs/06ga_surrogates.ipynb #57e6ca01
@@ -80,6 +80,9 @@ def _ratio(signal, few): # what a `NeighbourRatio` gives, without writing to its
     return d.gather(1, pred)[:, 0]/d.scatter(1, pred, torch.inf).amin(1).clamp_min(1e-30)
 
 # %% ../nbs/06ga_surrogates.ipynb #44e73d07
+def _fused(evidence, fusion): # (N, S) minus the logarithms of p-values → (N,)
+    return FUSIONS[fusion]((-evidence.clamp(max=600)).exp()) # no p-value is 0
+
 class _General(Surrogate):
     def __init__(self, det):
         super().__init__(det)
@@ -93,8 +96,7 @@ class _General(Surrogate):
         return torch.stack([(_ratio(s, few) if isinstance(s, NeighbourRatio) else s(few)).double() for s in signals], 1)
     def score(self, seen, x):
         few = self.det.read(seen)
-        p = self.null(self.signal_scores(few), few.pred)
-        return FUSIONS[self.det.fusion]((-p).exp())
+        return _fused(self.null(self.signal_scores(few), few.pred), self.det.fusion)
     def around(self): # signals that write to their own steps
         return nullcontext() if self.plain else torch.autograd.graph.allow_mutation_on_saved_tensors()
 
@@ -134,8 +136,7 @@ class _Squeezing(Surrogate):
 
 # %% ../nbs/06ga_surrogates.ipynb #2fb0fce0
 _KNOWN = ((SupervisedGeneralDetector, None), (GeneralDetector, _General), (RelevantNeuronDetector, _Soft),
-          (Mahalanobis, _Means), (_MARGINS, _Confidence),
-          (FeatureSqueezing, _Squeezing))
+          (Mahalanobis, _Means), (_MARGINS, _Confidence), (FeatureSqueezing, _Squeezing))
 
 def surrogate_of(
     det: Detector, # fitted, with its network
@@ -163,8 +164,7 @@ class _Several(Surrogate): # for `Combined`
 
     def score(self, seen, x):
         scores = torch.stack([call(x)[1].double() for call in self.calls], 1)
-        p = self.null(scores, torch.zeros(len(x), dtype=torch.int64)) # minus its logarithm
-        return FUSIONS[self.det.fusion]((-p).exp())
+        return _fused(self.null(scores, torch.zeros(len(x), dtype=torch.int64)), self.det.fusion)
 
 @patch
 def surrogate(self: Combined): return _Several(self) # what `surrogate_of` asks for
