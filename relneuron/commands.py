@@ -103,7 +103,7 @@ def detect(
     images: str, # a folder, with all images in it, an image, a .npz file or a data set
     network: Network,
     reading: Reading,
-    json: bool = False, # one JSON document instead of comma-separated values; a general detector's p-values, too
+    json: bool = False, # one JSON document instead of comma-separated values; p-values of general, combined ones, too
     fail_on_adversarial: bool = False, # exit with status 3 if any image is flagged
 ):
     """Say of every image whether it was attacked

@@ -133,17 +133,6 @@ def _calibrate(det, x, fpr):
     det.calibrate(x, fpr)
     det.calibration_images_ = near_hashes(x)
 
-# %% ../nbs/09bb_fitting.ipynb #f48dca59
-def _some_fresh(det, hold, calibrate, fpr): # what `fit` takes as `fresh`, and images for the threshold
-    "Of the images of `--calibrate` every other one makes the p-values of `Combined`"
-    import torch
-    from relneuron.combined import Combined
-    if not calibrate or not isinstance(det, Combined): return {}, hold
-    rows = torch.arange(len(hold))
-    _check_number(len(rows[1::2]), fpr)
-    note('of the images of --calibrate every other one makes the p-values of its detectors, the others the threshold')
-    return dict(fresh=hold[rows[::2]].x), hold[rows[1::2]]
-
 # %% ../nbs/09bb_fitting.ipynb #429df909
 def _noted_in_file(detector, network, reading, attacking, fpr, class_names) -> str: # JSON
     "What `made_with` gives again"
@@ -190,11 +179,10 @@ def fit(
     names = None if right is None and not classes else data.class_names
     det = make_detector(detector, model, data.x.shape[1], network.batch_size, attacking.seed, settings)
     _check_layers(det, data.x)
-    fresh, hold = _some_fresh(det, hold, calibrate, fpr)
     about = _noted_in_file(detector, network, reading, attacking, fpr, names)
     with kept_attacks(attacking.shards, out) as folder:
         x_adv = _attack_to_fit(network, model, data, attacking, folder)
-        det.fit(data.x, x_adv, data.y, **fresh)
+        det.fit(data.x, x_adv, data.y)
         _calibrate(det, hold.x, fpr)
         det.made_with_ = about
         det.save(Path(out).expanduser())

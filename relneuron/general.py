@@ -35,7 +35,7 @@ class GeneralDetector(Detector):
         model: nn.Module = None, # classifier of images in [0, 1]; not needed for responses
         harmless: bool = True, # do harmless changes count as clean?
         noise: tuple = None, # L2 norms of noise that count as harmless; `usual_noise` of the images' shape without it
-        fusion: str = 'fisher', # or 'smallest': what is made of the p-values
+        fusion: str = 'fisher', # or 'squares' or 'smallest': what is made of the p-values
         held_out: float = 1/3, # share of the clean images that make the p-values
         references: int = 10_000, # clean images at most among which neighbours are sought
         max_units: int = 4096, # units at most; see `most_relevant`
