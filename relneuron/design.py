@@ -78,7 +78,8 @@ class Experiment:
         object.__setattr__(self, 'mus', tuple(check_mus(self.mus)))
         for k in ('n_per_class', 'n_test'): check_sizes(k, getattr(self, k), self.attacks)
         if self.detectors is not None: object.__setattr__(self, 'detectors', _known_detectors(self.detectors))
-        if not self.learned: raise ValueError(f'tested_only: expected an attack to learn from, got all of {self.attacks}')
+        if not self.learned:
+            raise ValueError(f'tested_only: expected an attack to learn from, got all of {self.attacks}')
 
     @property
     def learned(self) -> tuple: # those of `attacks` that detectors learn from
