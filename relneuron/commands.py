@@ -195,7 +195,7 @@ def _write_summary(html, names, explained): # on stdout
 
 # %% ../nbs/09c_commands.ipynb #67d34097
 def inspect(
-    detector: str, # file that fit wrote, of the kinds paper, margin or general
+    detector: str, # file that fit wrote, of the kinds paper, margin, general or combined
     images: str, # a folder, with all images in it, an image, a .npz file or a data set
     network: Network,
     reading: Reading,
@@ -208,13 +208,16 @@ def inspect(
     example: why were these flagged?
       relneuron inspect detector.zip inbox --html report.html --first 20"""
     from relneuron.core import check_out
+    from relneuron.evidence import naming
     from relneuron.explanation import html_report
     check_there(images)
     html = check_out(Path(html).expanduser(), 'html')
     det, made = opened(detector, network)
     det.check_threshold()
-    if not hasattr(det, 'profile_') and not hasattr(det, 'signals_'):
-        raise ValueError(f'detector: expected one of paper, margin, general, got {type(det).__name__}')
+    try: naming(det)
+    except TypeError as e:
+        message = f'detector: expected one of paper, margin, general, combined, got {type(det).__name__}'
+        raise ValueError(message) from e
     say_of_unread(images)
     found = next(blocks_of(images, _channels(det), as_fitted(reading, made), first))
     explained = html_report(det, found.x, html, names_of(made, reading, det.model), units)

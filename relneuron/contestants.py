@@ -77,9 +77,10 @@ def fitted(
     y: Tensor, # (N,) true classes of these
     attacked, # the same of attacked images, or None
     versions, # the same of harmless versions, or None
+    **more # what `fit` takes beside images and classes
 ) -> tuple: # the detector, and its function that scores such as these
     "Fit from responses where those are given, else from images"
-    if not isinstance(clean, Responses): return det.fit(clean, attacked, y), det.score_samples
+    if not isinstance(clean, Responses): return det.fit(clean, attacked, y, **more), det.score_samples
     harmless = dict(harmless=versions) if isinstance(det, GeneralDetector) else {}
     return det.fit_responses(clean, attacked, y, **harmless), det.score_responses
 

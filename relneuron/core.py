@@ -130,13 +130,17 @@ _FORMS = {'json': _Json, 'tensors': _Tensors}
 # %% ../nbs/000_core.ipynb #2b413d34
 class StageFunction:
     "A function whose result `Stages` keeps on disk; called directly it is the function itself"
-    def __init__(self, f, form, ignore: tuple, version: int):
+    def __init__(self, f, form, ignore: tuple = (), added: tuple = (), version: int = 1):
         parameters = inspect.signature(f).parameters
         starred = [p.name for p in parameters.values() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         if starred: raise TypeError(f'{f.__name__}: a stage names all its arguments, got *{", *".join(starred)}')
-        if isinstance(ignore, str) or set(ignore) - set(parameters):
-            raise ValueError(f'ignore: expected names of arguments of {f.__name__} in a tuple, got {ignore!r}')
+        defaults = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
+        for name, given, known in (('ignore', ignore, parameters), ('added', added, defaults)):
+            if not isinstance(given, str) and set(given) <= set(known): continue
+            which = f'arguments of {f.__name__}' + ' with a default'*(name == 'added')
+            raise ValueError(f'{name}: expected names of {which} in a tuple, got {given!r}')
         self.f, self.form, self.ignore, self.version = f, _FORMS.get(form, form), ignore, version
+        self.added = {k: fingerprint(defaults[k]) for k in added}
         update_wrapper(self, f)
 
     def __call__(self, *args, **kw): return self.f(*args, **kw)
@@ -146,14 +150,19 @@ class StageFunction:
         bound.apply_defaults()
         return dict(bound.arguments)
 
+    def keyed(self, arguments: dict) -> dict: # those that name the file
+        return {k: v for k, v in arguments.items()
+                if k not in self.ignore and (k not in self.added or fingerprint(v) != self.added[k])}
+
 # %% ../nbs/000_core.ipynb #498ae8c1
 def stage(
     form, # 'json', 'tensors' (a dict of them), or a class with `save(value, path)` and `load(path)`
     ignore: tuple = (), # arguments that do not change the result
+    added: tuple = (), # arguments that came after results were made: at their default they are no part of the key
     version: int = 1, # raised when the function's meaning changes
 ): # a decorator
     "Make a function a `StageFunction`"
-    return lambda f: StageFunction(f, form, ignore, version)
+    return lambda f: StageFunction(f, form, ignore, added, version)
 
 # %% ../nbs/000_core.ipynb #e1b8fc49
 class Given:
@@ -164,8 +173,8 @@ class Stage:
     "A result that is made when it is first asked for, and kept in a file named after all its inputs"
     def __init__(self, function: StageFunction, arguments: dict, folder):
         self.function, self.arguments = function, arguments
-        declared = {k: v for k, v in arguments.items() if k not in function.ignore}
-        self.key = fingerprint(function.__module__, function.__name__, function.version, declared)
+        keyed = function.keyed(arguments)
+        self.key = fingerprint(function.__module__, function.__name__, function.version, keyed)
         suffix = getattr(function.form, 'suffix', '.safetensors')
         self.path = Path(folder)/f'{function.__name__}-{self.key}{suffix}'
 

@@ -14,26 +14,26 @@ import math
 
 import torch
 from fastcore.basics import patch
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .checks import check_images, progress
-from .contributions import explain_signals
+from .combined import Combined
 from .core import atomic_write, check_out
 from .data import class_name
 from .detection import RelevantNeuronDetector
 from .deviations import SMALLEST_STD, class_pushes, deviations, explain_responses
+from .evidence import evidence, naming
 from .general import GeneralDetector
 from .inspection import set_cam, unit_cam, weighted_mean
 from .maps import draw_image, draw_map, names_of, unit_label
-from .observations import Unit, observe
+from .observations import Unit
 
 # %% ../nbs/07a_explanation.ipynb #624d3ea3
 _all_ = ['SMALLEST_STD', 'class_pushes', 'deviations', 'explain_responses'] # made in another module
 
 # %% ../nbs/07a_explanation.ipynb #c3d1d6d7
 def _maps(e, det, image):
-    "The maps of the units that are named, and one of all relevant ones; of a general detector, of those named"
+    "The maps of the units that are named by `det`, and one of all relevant ones; of a general detector, of those named"
     numbers, every, general = [u['unit'] for u in e['units']], torch.zeros(image.shape[2:]), 'signal' in e
     if e['predicted'] is not None and not general:
         every = set_cam(det.model, image, {'all': det.relevant_}, show=False)['all'][0]
@@ -44,23 +44,19 @@ def _maps(e, det, image):
 
 # %% ../nbs/07a_explanation.ipynb #467834c1
 def explain(
-    det, # fitted, with its model: a `RelevantNeuronDetector`, or a `GeneralDetector` with a threshold
+    det, # fitted, with its model: of relevant units, or a general one or a `Combined` with a threshold
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
     n: int = 8, # units to name, those that moved or add most
     maps: bool = False, # also `maps` (units, H, W), and `map` (H, W) of all of them; see `unit_cam`, `set_cam`
 ) -> list: # one plain dict an image: predicted, score, adversarial, threshold, n_relevant, towards, push (C,), units
-    "Which units make an image unlike the clean ones of its class, and what they lean to; see `explain_signals`, too"
-    check_is_fitted(det)
-    det.check_shape(x)
-    if hasattr(det, 'signals_'): found = explain_signals(det, det.observed(x), n)
-    elif hasattr(det, 'profile_'): found = explain_responses(det, observe(det.model, x, det.units_, det.batch_size), n)
-    else: raise TypeError(f'det: expected a detector of relevant units or a general one, got {type(det).__name__}')
-    if maps: found = [e | _maps(e, det, image) for e, image in zip(found, x.split(1))]
+    "Which units make an image unlike the clean ones of its class, and what they lean to; see `evidence`, too"
+    found = evidence(det, x, n)
+    if maps: found = [e | _maps(e, naming(det), image) for e, image in zip(found, x.split(1))]
     return found
 
 # %% ../nbs/07a_explanation.ipynb #dca09e24
 @patch
-def explain(self: (RelevantNeuronDetector, GeneralDetector),
+def explain(self: (RelevantNeuronDetector, GeneralDetector, Combined),
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
     **kw # n, maps: see the function `explain`
 ) -> list: # one plain dict an image
@@ -73,6 +69,9 @@ def _named(c, class_names):
     return 'no class' if c is None else class_name(class_names, c)
 
 # %% ../nbs/07a_explanation.ipynb #a8feccdc
+def _p_lines(e): # what each detector says, and each signal of a general one
+    return [f'{name}: p = {p:.2g}' for name, p in (e.get('detectors', {}) | e.get('signals', {})).items()]
+
 def draw_deviations(
     ax, # matplotlib axes
     e: dict, # from `explain`
@@ -90,7 +89,8 @@ def draw_deviations(
     ax.tick_params(axis='x', labelsize=8)
     predicted, together = (_named(e[k], class_names) for k in ('predicted', 'towards'))
     ax.set_xlabel(f'standard deviations from clean images of {predicted}', fontsize=8)
-    ax.set_title(f'unit → class it speaks for\nall units together: {together}', fontsize=8)
+    told = 'unit → class it speaks for', f'all units together: {together}'
+    ax.set_title('\n'.join([*_p_lines(e), *told]), fontsize=8)
 
 # %% ../nbs/07a_explanation.ipynb #e3fcf2bc
 def draw_contributions(
@@ -106,8 +106,7 @@ def draw_contributions(
     ax.invert_yaxis()
     ax.tick_params(axis='x', labelsize=8)
     ax.set_xlabel('no signal' if e['signal'] is None else f"share in '{e['signal']}'", fontsize=8)
-    told = [f'{name}: p = {p:.2g}' for name, p in e['signals'].items()]
-    ax.set_title('\n'.join([*told, f"nearest other class: {_named(e['towards'], class_names)}"]), fontsize=8)
+    ax.set_title('\n'.join([*_p_lines(e), f"nearest other class: {_named(e['towards'], class_names)}"]), fontsize=8)
 
 # %% ../nbs/07a_explanation.ipynb #dc778495
 def _draw_each(axs, units, maps):
@@ -218,11 +217,17 @@ def _section(i, e, det, image, class_names, n):
     return f'<section>\n<h2>{head}</h2>\n{figure}\n{_table(e, class_names)}\n</section>'
 
 # %% ../nbs/07a_explanation.ipynb #b4f0cddd
+def _kind(det): # in words
+    if not isinstance(det, Combined): return type(det).__name__
+    several = ', '.join(type(one).__name__ for one in det.members_)
+    return f'Combined of {several}; units are those of {type(naming(det)).__name__}'
+
 def _summary(found, det):
     "What stands above the images"
     flagged = sum(e['adversarial'] for e in found)
     colours = 'Red in a map raises the logit of the predicted class, blue lowers it.'
-    head = f'{len(found)} images, {flagged} flagged at a threshold of {det.threshold_:.3f}. {type(det).__name__}'
+    head = f'{len(found)} images, {flagged} flagged at a threshold of {det.threshold_:.3f}. {_kind(det)}'
+    det = naming(det)
     if hasattr(det, 'signals_'):
         return (f'{head}, {len(det.columns_)} of {len(det.units_)} units. {colours} A p-value near 0: hardly any clean '
                 'image is as unusual. The units named are those that add most to the signal with the smallest.')
@@ -242,7 +247,7 @@ def html_report(
 ) -> list: # what `explain` says of the images
     "Write one self-contained HTML page about a batch of images; the most suspicious first"
     check_out(path)
-    found, class_names = explain(det, x, n), names_of(class_names, det.n_classes_)
+    found, class_names = explain(det, x, n), names_of(class_names, naming(det).n_classes_)
     rank = [math.inf if math.isnan(e['score']) else e['score'] for e in found]
     order = sorted(range(len(x)), key=lambda i: -rank[i])
     order = progress(order, desc='report', show=show)
