@@ -8,6 +8,7 @@ __all__ = ['SQUEEZERS', 'BitDepth', 'mirrored', 'MedianSmoothing', 'opencv', 'No
 
 # %% ../nbs/06a_feature_squeezing.ipynb #0b60cd3a
 from dataclasses import dataclass
+from warnings import warn
 
 import numpy as np
 import torch
@@ -155,6 +156,14 @@ def chosen(self: FeatureSqueezing) -> tuple: # of squeezers
 @patch
 def check_params(self: FeatureSqueezing):
     if any(isinstance(s, NonLocalMeans) for s in self.chosen): opencv() # missing: better said now than half way
+
+@patch
+def fit(self: FeatureSqueezing, x, x_adv=None, y=None): # neither x_adv nor y is looked at
+    ImageDetector.fit(self, x)
+    if self.squeezers == 'mnist' and self.shape_[0] > 1:
+        warn("squeezers: 'mnist' leaves two shades of each colour; 'cifar10' and 'imagenet' are for photographs",
+             stacklevel=2)
+    return self
 
 # %% ../nbs/06a_feature_squeezing.ipynb #6cf6a802
 @patch
