@@ -93,23 +93,29 @@ def _place_and_precision(model, batch):
     if weights and all(t.dtype is dtype and t.device == device for t in weights): return device, dtype
     return device_of(model), precision_of(model, batch)
 
+# %% ../nbs/03_observations.ipynb #90da542f
+def _looked_at(model, units, only): # layer → module, and layer → (number of units, rectified?, layout)
+    modules, n = layers_of(model), len(units.layers)
+    if missing := [l for l in units.layers if l not in modules]:
+        raise ValueError(f'units: the model has no layer {listed(missing)}')
+    if unknown := set(only or ()) - {*units.layers}:
+        raise ValueError(f'only: expected layers of {units!r}, got {listed(sorted(unknown))}')
+    each = zip(units.layers, units.sizes, units.rectified or (False,)*n, units.layouts or (IMAGES_FIRST,)*n)
+    layers = {name: about for name, *about in each if only is None or name in only}
+    return {name: modules[name] for name in layers}, layers
+
+def _columns(units, layers): # (k,) where the units of these layers stand
+    every = torch.arange(len(units))
+    return torch.cat([every[:0], *(every[units.slices[name]] for name in layers)])
+
 # %% ../nbs/03_observations.ipynb #da52e3f4
 class _Observer:
     "What `observing` holds while it is open"
     def __init__(self, model, units, only, normalize):
         self.model, self.units, self.normalize = model, units, normalize
-        modules, n = layers_of(model), len(units.layers)
-        if missing := [l for l in units.layers if l not in modules]:
-            raise ValueError(f'units: the model has no layer {listed(missing)}')
-        if unknown := set(only or ()) - {*units.layers}:
-            raise ValueError(f'only: expected layers of {units!r}, got {listed(sorted(unknown))}')
-        each = zip(units.layers, units.sizes, units.rectified or (False,)*n, units.layouts or (IMAGES_FIRST,)*n)
-        self.layers = {name: about for name, *about in each if only is None or name in only}
-        self.modules = {name: modules[name] for name in self.layers}
-        slices, m = units.slices, len(units)
-        columns = [i for layer in self.layers for i in range(*slices[layer].indices(m))]
-        self.columns = None if only is None else torch.tensor(columns, dtype=torch.long)
-        self.local, self.to = threading.local(), None
+        self.modules, self.layers = _looked_at(model, units, only)
+        self.columns = None if only is None else _columns(units, self.layers)
+        self.local, self.to = threading.local(), None # a thread's sums of its batch; device and precision
 
     def seen(self, name, out):
         calls = getattr(self.local, 'calls', None)
@@ -132,6 +138,7 @@ def squares(self: _Observer, batch, exact=False): # (n, columns) sums of squares
     found = torch.cat(parts, 1).cpu() if parts else torch.empty(len(batch), 0)
     return found, out.detach().to('cpu', torch.float32, copy=True)
 
+# %% ../nbs/03_observations.ipynb #76adb9d7
 @patch
 def responses(self: _Observer, batch): # (n, columns) float32, normalised where that is wanted; logits
     found, logits = self.squares(batch)
@@ -143,6 +150,7 @@ def responses(self: _Observer, batch): # (n, columns) float32, normalised where 
         r[lost], _ = _normalized(again.numpy(), sizes)
     return torch.from_numpy(r), logits
 
+# %% ../nbs/03_observations.ipynb #4181b8b3
 @patch
 def run(self: _Observer, batch): # see `observing`
     with lock_of(self.model), torch.inference_mode(False), torch.no_grad(), no_autocast():
@@ -177,6 +185,23 @@ def _stacked(parts: list) -> Tensor:
         at += len(part)
     return whole
 
+class _Rows:
+    "Responses, batch by batch"
+    def __init__(self, expected): # how many images there will be, None where that is not known
+        self.expected, self.whole, self.parts, self.outs, self.n = expected, None, [], [], 0
+
+    def add(self, seen):
+        if self.expected is None: self.parts.append(seen.r)
+        else:
+            if self.whole is None: self.whole = torch.empty(self.expected, seen.r.shape[1])
+            self.whole[self.n:self.n + len(seen)] = seen.r
+        self.outs.append(seen.logits)
+        self.n += len(seen)
+
+    def responses(self, units, index):
+        return Responses(_stacked(self.parts) if self.whole is None else self.whole, torch.cat(self.outs), units, index)
+
+# %% ../nbs/03_observations.ipynb #dd89c5d6
 def observe(
     model: nn.Module, # classifier of images in [0, 1]
     x, # (N, C, H, W) float32 in [0, 1], or a DataLoader of such batches
@@ -190,18 +215,12 @@ def observe(
 ) -> Responses: # float32, on the CPU
     "Responses of all units and the model's outputs in one pass (paper Algorithm 1, lines 1 to 4)"
     parts, n = batches(x, batch_size, name)
-    rows, outs = [], []
-    whole, at = None, 0 # all responses, where it is known how many there will be; images so far
+    found = _Rows(n)
     with torch.inference_mode(False), ExitStack() as stack:
         for batch in progress(parts, total=n and -(-n//batch_size), desc='observe', show=show):
-            if not at:
+            if not found.n:
                 if units is None: units = find_units(model, batch)
                 run = stack.enter_context(observing(model, units, only, normalize))
-                if n is not None: whole = torch.empty(n, len(units))
-            seen = run(batch)
-            if whole is None: rows.append(seen.r)
-            else: whole[at:at + len(batch)] = seen.r
-            outs.append(seen.logits)
-            at += len(batch)
-        if not at: raise ValueError(f'{name}: expected at least one image')
-        return Responses(_stacked(rows) if whole is None else whole, torch.cat(outs), units, index)
+            found.add(run(batch))
+        if not found.n: raise ValueError(f'{name}: expected at least one image')
+        return found.responses(units, index)

@@ -223,6 +223,10 @@ def _attack(epsilon, steps, ramp): # what `attacked_parts` takes, checked; nothi
     if not 0 < number(ramp, 'ramp') <= 1: raise ValueError(f'ramp: expected a share above 0, got {ramp}')
     return dict(epsilon=epsilon, steps=whole(steps, 'attack_steps'), ramp=ramp) if epsilon else {}
 
+def _steps_an_epoch(n, batch_size, compile): # of n images
+    if steps := n//batch_size if compile else -(-n//batch_size): return steps
+    raise ValueError(f'batch_size: expected at most the {n} images with compile, got {batch_size}')
+
 # %% ../nbs/01a_training.ipynb #11831121
 def train(
     model: nn.Module, # trained in place, on its own device
@@ -247,20 +251,18 @@ def train(
 ) -> list: # one dict an epoch: epoch, loss, test_accuracy, seconds
     "Train a classifier with a one-cycle learning rate; it is left in evaluation mode"
     check_labels(data.y, len(data), check_model(model, data.x, 'data.x'), 'data.y')
-    device, steps = device_of(model), len(data)//batch_size if compile else -(-len(data)//batch_size)
-    if not steps:
-        raise ValueError(f'batch_size: expected at most the {len(data)} images with compile, got {batch_size}')
+    steps = _steps_an_epoch(len(data), batch_size, compile)
     attack, test_every = _attack(epsilon, attack_steps, ramp), whole(test_every, 'test_every')
-    marked = attack | ({'compile': True} if compile else {})
-    mark = resume and training_mark(model, data, epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer,
-                                    weight_decay=weight_decay, shift=shift, flip=flip, seed=seed, **marked)
+    settings = dict(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, weight_decay=weight_decay,
+                    shift=shift, flip=flip, seed=seed) | attack | ({'compile': True} if compile else {})
+    mark = resume and training_mark(model, data, **settings)
     state = TrainingState(model, make_optimizer(model, optimizer, lr, weight_decay), epochs*steps, lr, seed, mark)
     torch.manual_seed(seed)
     if resume and Path(resume).exists(): state.load(resume)
     net = torch.compile(model) if compile else model
     for epoch in range(len(state.records) + 1, epochs + 1):
         start = time.perf_counter()
-        parts = shuffled(data, batch_size, state.order, device, shift, flip, even=compile)
+        parts = shuffled(data, batch_size, state.order, device_of(model), shift, flip, even=compile)
         if attack: parts = attacked_parts(net, parts, state, **attack)
         loss = train_epoch(net, progress(parts, steps, f'epoch {epoch}/{epochs}', show), state, bf16)
         measured = epoch == epochs or epoch % test_every == 0
