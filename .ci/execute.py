@@ -1,9 +1,11 @@
-"Run notebooks from top to bottom as nbdev_test does, and keep their outputs. A notebook that fails is left as it was."
+"""Run notebooks from top to bottom as nbdev_test does, and keep their outputs. A notebook that fails is left as it was;
+its outputs up to there are written to the folder for temporary files."""
 import json
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -46,7 +48,13 @@ def execute(path, flags):
     for c in nb.cells:
         if c.cell_type == 'code' and c.id not in kept: c.outputs = [] # or a cell without a new output keeps the old one
     shell = CaptureShell(path, mpl_format='png')
-    with working_directory(path.parent): shell.run_all(nb, exc_stop=True, preproc=lambda c: skip(c, flags))
+    try:
+        with working_directory(path.parent): shell.run_all(nb, exc_stop=True, preproc=lambda c: skip(c, flags))
+    except BaseException:
+        half = Path(tempfile.gettempdir())/f'failed-{path.name}'
+        write_nb(nb, half)
+        print(f'what it gave up to there: {half}', file=sys.stderr)
+        raise
     for c in nb.cells:
         if c.get('id') in kept: c.outputs = kept[c.id]
     clean_nb(nb)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DETECTORS', 'ATTACKERS', 'FIRST', 'learned', 'AdaptiveStudy', 'fitted', 'evaded', 'Setting', 'first_evaded',
-           'evasion_of', 'adaptive_record', 'run_adaptive', 'read_adaptive', 'attackers_of', 'evasions', 'break_points',
-           'wrongs', 'rates_table', 'attackers_table', 'show_evasion']
+           'evasion_of', 'adaptive_record', 'run_adaptive', 'read_adaptive', 'join_adaptive', 'attackers_of',
+           'evasions', 'break_points', 'wrongs', 'rates_table', 'attackers_table', 'show_evasion']
 
 # %% ../nbs/08j_adaptive_study.ipynb #b279d44b
 import json
@@ -213,13 +213,29 @@ def read_adaptive(
     folder, # where `run_adaptive` wrote to
     data: str = 'mnist', # of the study
     model: str = None, # its network; 'lenet-' and the data without it
+    detector: str = None, # one that it attacked; any without it
 ) -> dict: # the record
     "The record of a study; the last one written, where there are several"
     model = model or f'lenet-{data}'
     found = [json.loads(p.read_text()) for p in sorted(Path(folder).glob(f'adaptive-{data}-*.json'))]
     found = [record for record in found if record['adaptive']['model'] == model]
-    if not found: raise FileNotFoundError(f'folder: no record of an adaptive study of {model} on {data} in {folder}')
+    found = [record for record in found if detector in (None, *record['adaptive']['detectors'])]
+    asked = f'{model} on {data}' + f' with {detector!r}'*(detector is not None)
+    if not found: raise FileNotFoundError(f'folder: no record of an adaptive study of {asked} in {folder}')
     return max(found, key=lambda record: record['written'])
+
+# %% ../nbs/08j_adaptive_study.ipynb #99d8d8e6
+def join_adaptive(
+    *records # from `read_adaptive`, of the same network, images and settings
+) -> dict: # a record
+    "Studies of other detectors or attackers, as one"
+    settings = [r['adaptive'] | dict(detectors=None, attackers=None) for r in records]
+    if any(s != settings[0] for s in settings):
+        raise ValueError('records: expected studies that differ in detectors and attackers alone')
+    def each(k): return list(dict.fromkeys(name for r in records for name in r['adaptive'][k]))
+    return records[0] | dict(
+        adaptive=settings[0] | {k: each(k) for k in ('detectors', 'attackers')},
+        **{k: [row for r in records for row in r[k]] for k in ('detectors', 'rows')})
 
 # %% ../nbs/08j_adaptive_study.ipynb #15e1f7cf
 def attackers_of(record): # names, in the order of the study, that any detector met
