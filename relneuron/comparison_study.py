@@ -55,7 +55,7 @@ def to_find(run: Run, attack: str, most: int = 1000) -> Adversarials:
 
 def clean_training(run: Run) -> Given: # of an `ImageSet`
     "What detectors learn from that need no attacked images"
-    n = run.exp.clean_per_class or max(run.exp.size(a)[0] for a in run.exp.attacks)
+    n = run.exp.clean_per_class or max(run.exp.size(a)[0] for a in run.exp.learned)
     return Given(run.whole['train'].first(n))
 
 # %% ../nbs/08f_comparison_study.ipynb #60036921
@@ -227,7 +227,7 @@ def detectors_to_fit(run: Run) -> list: # (name, detector, attack it learns from
     "All detectors of the experiment, once for each attack where they learn from attacked images"
     detectors = others(run.whole['train'].x.shape[1]) | shown_attacks(run.exp.seed) | ours(run)
     return [(name, det, a) for name, det in detectors.items()
-            for a in (run.exp.attacks if det.needs_attacked else [None])]
+            for a in (run.exp.learned if det.needs_attacked else [None])]
 
 # %% ../nbs/08f_comparison_study.ipynb #0b48e660
 def comparison_study(run: Run) -> tuple: # (results, pictures)
@@ -238,7 +238,7 @@ def comparison_study(run: Run) -> tuple: # (results, pictures)
         for a in [attack] if attack else run.exp.attacks:
             results['compared'].append(judged(name, a, scores))
             kept.setdefault(name, {})[a] = dict(clean=scores['clean'].float(), attacked=scores[a].float())
-        if attack in (None, run.exp.attacks[0]):
+        if attack in (None, run.exp.learned[0]):
             results['controls'].append(controlled(name, scores))
             results['costs'].append(cost(name, scores))
     return dict(results, beyond=beyond(run)), dict(scores=kept)

@@ -97,12 +97,12 @@ def rounded(run: Run) -> list: # one dict an attack
     def found(a):
         adv, det = run.adversarials('test', a), paper_detector(run, a)
         return run.stages(rounded_scores, run.network, adv, det, run.show).value
-    return [dict(attack=a, **found(a)) for a in run.exp.attacks]
+    return [dict(attack=a, **found(a)) for a in run.exp.learned]
 
 # %% ../nbs/08ba_gap_study.ipynb #85ee75ae
 def gap_study(run: Run) -> tuple: # (results, no pictures)
     "For each attack every source, with ever more images; and images as files"
-    jobs = [(a, source, n) for a in run.exp.attacks for source in SOURCES
+    jobs = [(a, source, n) for a in run.exp.learned for source in SOURCES
             for n in doublings(len(source_images(run, a, source)))]
     rows = []
     for a, source, n in progress(jobs, desc=f'{run.exp.name} {run.exp.data}', show=run.show):
