@@ -293,7 +293,7 @@ def attackers_table(
     return pd.DataFrame(found).T[[*attackers_of(record), 'worst case']].round(4)
 
 # %% ../nbs/08j_adaptive_study.ipynb #6b065566
-_COLORS = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#999999', '#8C564B'
+_COLORS = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#999999', '#8C564B', '#332288'
 
 def _curve(ax, evasion, color, label, **kw):
     ax.plot([0, *evasion.epsilons.tolist()], [0, *evasion.rates.tolist()], color=color, label=label, **kw)
