@@ -22,7 +22,7 @@ from .attackers import DetectorPGD, DonorWalk, JointSquare, UnitMatching, distil
 from .attacks import run_attack
 from .baselines import LogitMargin
 from .combined import Combined, usual_four
-from .core import Given, Stages, atomic_write, fingerprint, logits, progress, stage
+from .core import Given, Stages, atomic_write, fingerprint, listed, logits, progress, stage
 from .data import load_data
 from .detection import DetectorForm, RelevantNeuronDetector, forest
 from .experiments import environment
@@ -213,29 +213,52 @@ def read_adaptive(
     folder, # where `run_adaptive` wrote to
     data: str = 'mnist', # of the study
     model: str = None, # its network; 'lenet-' and the data without it
-    detector: str = None, # one that it attacked; any without it
+    detector: str = None, # one that it has attacked so far; any without it
 ) -> dict: # the record
     "The record of a study; the last one written, where there are several"
     model = model or f'lenet-{data}'
     found = [json.loads(p.read_text()) for p in sorted(Path(folder).glob(f'adaptive-{data}-*.json'))]
     found = [record for record in found if record['adaptive']['model'] == model]
-    found = [record for record in found if detector in (None, *record['adaptive']['detectors'])]
+    found = [r for r in found if detector is None or any(row['detector'] == detector for row in r['rows'])]
     asked = f'{model} on {data}' + f' with {detector!r}'*(detector is not None)
     if not found: raise FileNotFoundError(f'folder: no record of an adaptive study of {asked} in {folder}')
     return max(found, key=lambda record: record['written'])
 
 # %% ../nbs/08j_adaptive_study.ipynb #99d8d8e6
+def _common(record): # what joined records have to share, as a file has it
+    settings = {k: v for k, v in record['adaptive'].items() if k not in ('detectors', 'attackers')}
+    return json.loads(json.dumps(dict(network=record['network']) | settings))
+
+def _check_joined(records):
+    if not records: raise ValueError('records: expected one or more, got none')
+    kinds = [type(r).__name__ for r in records if not isinstance(r, dict)]
+    if kinds: raise TypeError(f'records: expected records from `read_adaptive`, one by one, got {listed(kinds)}')
+    first, *others = map(_common, records)
+    differ = {k: None for s in others for k in first | s if s.get(k) != first.get(k)}
+    if not differ: return
+    want = 'expected studies that differ in detectors and attackers alone'
+    raise ValueError(f'records: {want}, got others of {listed(differ)}')
+
+def _each_once(rows, keys, apart=()): # refused where two of the same name differ, not only in `apart`
+    found = {}
+    for row in rows:
+        first = found.setdefault(tuple(row[k] for k in keys), row)
+        if {**first, **{k: row[k] for k in apart}} == row: continue
+        name = ' and '.join(row[k] for k in keys)
+        raise ValueError(f'records: expected the same figures of {name} in all of them, got several')
+    return [*found.values()]
+
 def join_adaptive(
     *records # from `read_adaptive`, of the same network, images and settings
 ) -> dict: # a record
     "Studies of other detectors or attackers, as one"
-    settings = [r['adaptive'] | dict(detectors=None, attackers=None) for r in records]
-    if any(s != settings[0] for s in settings):
-        raise ValueError('records: expected studies that differ in detectors and attackers alone')
+    _check_joined(records)
     def each(k): return list(dict.fromkeys(name for r in records for name in r['adaptive'][k]))
+    def every(k): return [row for r in records for row in r[k]]
     return records[0] | dict(
-        adaptive=settings[0] | {k: each(k) for k in ('detectors', 'attackers')},
-        **{k: [row for r in records for row in r[k]] for k in ('detectors', 'rows')})
+        adaptive=records[0]['adaptive'] | {k: each(k) for k in ('detectors', 'attackers')},
+        detectors=_each_once(every('detectors'), ('detector',), ('threshold',)), # elsewhere its last digits are others
+        rows=_each_once(every('rows'), ('detector', 'attacker')))
 
 # %% ../nbs/08j_adaptive_study.ipynb #15e1f7cf
 def attackers_of(record): # names, in the order of the study, that any detector met
@@ -294,17 +317,18 @@ def attackers_table(
 
 # %% ../nbs/08j_adaptive_study.ipynb #6b065566
 _COLORS = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#999999', '#8C564B', '#332288'
+_LOOKS = [dict(color=color, ls=ls) for ls in ('-', '--') for color in _COLORS] # of one attacker after the other
 
-def _curve(ax, evasion, color, label, **kw):
-    ax.plot([0, *evasion.epsilons.tolist()], [0, *evasion.rates.tolist()], color=color, label=label, **kw)
+def _curve(ax, evasion, label, **kw):
+    ax.plot([0, *evasion.epsilons.tolist()], [0, *evasion.rates.tolist()], label=label, **kw)
     ax.tick_params(labelsize=8)
 
 def _panel(ax, record, name, drawn): # of one detector: a curve for each of these attackers
     of_detector, wrong = evasions(record)[name], wrongs(record)
-    for attacker, color in zip(drawn, _COLORS):
-        if attacker in of_detector: _curve(ax, of_detector[attacker], color, attacker, lw=1.2)
+    for attacker, look in zip(drawn, _LOOKS):
+        if attacker in of_detector: _curve(ax, of_detector[attacker], attacker, lw=1.2, **look)
     worst = of_detector['worst case']
-    _curve(ax, worst, 'black', 'worst case', lw=2.4, zorder=0, alpha=.35)
+    _curve(ax, worst, 'worst case', color='black', lw=2.4, zorder=0, alpha=.35)
     ax.plot([0, *record['adaptive']['epsilons']], [0, *wrong], 'k--', lw=.8, label='misclassified')
     ax.axhline(.5, color='grey', lw=.6, ls=':')
     half = f'half evaded at {worst.break_point:.3f}' if worst.break_point < 1 else 'fewer than half evaded'
@@ -324,7 +348,9 @@ def show_evasion(
                             layout='constrained', dpi=150)
     for ax, name in zip(axs.flat, names): _panel(ax, record, name, drawn)
     for ax in axs.flat[len(names):]: ax.axis('off')
-    for ax in axs[-1]: ax.set_xlabel('epsilon (L-inf)', fontsize=8)
+    for ax in axs.flat[:len(names)][-cols:]: # the lowest of each column
+        ax.set_xlabel('epsilon (L-inf)', fontsize=8)
+        ax.tick_params(labelbottom=True)
     for ax in axs[:, 0]: ax.set_ylabel('images evaded', fontsize=8)
     named = {label: line for ax in axs.flat for line, label in zip(*ax.get_legend_handles_labels())}
     fig.legend(named.values(), named, loc='outside lower center', ncols=4, fontsize=8, frameon=False)

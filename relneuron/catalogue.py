@@ -44,6 +44,12 @@ DETECTORS = {
 }
 
 # %% ../nbs/09b_catalogue.ipynb #33bc7fd1
+def _value(text): # of a setting
+    for read in (json.loads, float): # '.5' is no JSON
+        try: return read(text)
+        except ValueError: pass
+    return text
+
 def assignments(text: str) -> dict: # name → value
     "'mu=20,unit_set=clean': values as JSON has them, or else plain words"
     found = {}
@@ -51,8 +57,7 @@ def assignments(text: str) -> dict: # name → value
         name, equals, value = (v.strip() for v in part.partition('='))
         if not (name.isidentifier() and equals and value):
             raise ArgumentTypeError(f'expected name=value,name=value, got {text!r}')
-        try: found[name] = json.loads(value)
-        except ValueError: found[name] = value
+        found[name] = _value(value)
     return found
 
 # %% ../nbs/09b_catalogue.ipynb #af7c2a31

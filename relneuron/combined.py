@@ -21,8 +21,9 @@ from .core import batches, check_labels, logits, number, whole
 from .feature_squeezing import FeatureSqueezing
 from .general import GeneralDetector
 from .judging import harmless_versions
+from .observations import Responses
 from .p_values import FUSIONS, NullScores
-from .scores import check_scores
+from .scores import check_finite, check_scores
 
 # %% ../nbs/06fa_combined.ipynb #4d1122e9
 class Combined(Detector):
@@ -124,6 +125,11 @@ def _parts(self: Combined, x, fresh): # images to learn from, images that make t
     return x, fresh, torch.arange(len(x))
 
 @patch
+def _check_numbers(self: Combined, x, name): # before a detector is given some of them, and numbers these anew
+    out = logits(self.model, x, self.batch_size, show=False)
+    check_finite(Responses(out, out), name)
+
+@patch
 def _fit_members(self: Combined, x, x_adv, y):
     own = dict(model=self.model, batch_size=self.batch_size)
     self.members_ = [clone(det).set_params(**own) for det in self.detectors]
@@ -165,6 +171,8 @@ def fit(self: Combined,
     every = x if fresh is None else torch.cat([x.detach().cpu(), made_of.detach().cpu()])
     known = vars(self.remember(every)).copy() # which images, and which network
     del self.fit_images_
+    self._check_numbers(x, 'x')
+    if fresh is not None: self._check_numbers(made_of, 'fresh')
     self._fit_members(learned, x_adv, None if y is None else y[rows])
     self._learn_null(made_of)
     self.fit_images_ = known['fit_images_'] # set last: now it is fitted
@@ -183,6 +191,9 @@ def _p_values(self: Combined, x): # images, or a loader → (N, number of detect
 
 # %% ../nbs/06fa_combined.ipynb #399d957e
 @patch
+def _fused(self: Combined, x): return FUSIONS[self.fusion](self._p_values(x)).numpy()
+
+@patch
 def p_values(self: Combined,
     x, # (N, C, H, W) images in [0, 1], or a loader
 ) -> dict: # name of the detector → (N,) from 0 to 1
@@ -195,7 +206,7 @@ def score_samples(self: Combined,
     on_error: str = 'warn', # where an image has no score; see `check_scores`
 ) -> np.ndarray: # (N,): higher = more suspicious; NaN where one of the detectors has no score
     "How suspicious each image is to all of them together"
-    return check_scores(FUSIONS[self.fusion](self._p_values(x)).numpy(), on_error=on_error)
+    return check_scores(self._fused(x), on_error=on_error)
 
 # %% ../nbs/06fa_combined.ipynb #290d2170
 @patch
@@ -209,4 +220,4 @@ def calibrate(self: Combined,
     x = gathered_images(x)[0]
     scores = self.fresh_scores(x, fpr)
     versions = self._versions(x) if self.harmless else ()
-    return self.set_threshold(scores, fpr, self.score_samples(versions) if len(versions) else ())
+    return self.set_threshold(scores, fpr, self._fused(versions) if len(versions) else ())

@@ -58,7 +58,8 @@ def _rows_of(found, predicted, scores, flagged, class_names): # of dicts, one an
 
 # %% ../nbs/09c_commands.ipynb #d6b8dc04
 def _with_p_values(rows, det, x): # the rows of images x
-    signals = det.p_values(x) if hasattr(det, 'members_') else det.signals_of(det.observed(x))
+    from relneuron.evidence import read_responses
+    signals = det.p_values(x) if hasattr(det, 'members_') else det.signals_of(read_responses(det, x))
     for row, *values in zip(rows, *signals.values()): yield row | dict(p_values=dict(zip(signals, map(float, values))))
 
 def verdict_rows(
@@ -189,13 +190,14 @@ def evaluate(
 
 # %% ../nbs/09c_commands.ipynb #0e06c39e
 def _write_summary(html, names, explained): # on stdout
-    print(f'{html}: {len(explained)} images, {sum(e["adversarial"] for e in explained)} flagged')
+    images = '1 image' if len(explained) == 1 else f'{len(explained)} images'
+    print(f'{html}: {images}, {sum(e["adversarial"] for e in explained)} flagged')
     for i, (name, e) in enumerate(zip(names, explained)):
         print(f'image {i}: {name}, {"adversarial" if e["adversarial"] else "clean"}')
 
 # %% ../nbs/09c_commands.ipynb #67d34097
 def inspect(
-    detector: str, # file that fit wrote, of the kinds paper, margin, general or combined
+    detector: str, # file that fit wrote, of the kinds paper, margin, general, supervised-general or combined
     images: str, # a folder, with all images in it, an image, a .npz file or a data set
     network: Network,
     reading: Reading,
@@ -208,18 +210,20 @@ def inspect(
     example: why were these flagged?
       relneuron inspect detector.zip inbox --html report.html --first 20"""
     from relneuron.core import check_out
-    from relneuron.evidence import naming
+    from relneuron.evidence import in_words, naming
     from relneuron.explanation import html_report
     check_there(images)
     html = check_out(Path(html).expanduser(), 'html')
     det, made = opened(detector, network)
     det.check_threshold()
-    try: naming(det)
+    try: n_classes = naming(det).n_classes_
     except TypeError as e:
-        message = f'detector: expected one of paper, margin, general, combined, got {type(det).__name__}'
-        raise ValueError(message) from e
+        wanted = 'one of paper, margin, general, supervised-general, combined'
+        raise ValueError(f'detector: expected {wanted}, got {in_words(det)}') from e
     say_of_unread(images)
+    names = names_of(made, reading, det.model)
+    if names and len(names) != n_classes: note(f'{len(names)} names for {n_classes} classes: numbers are shown instead')
     found = next(blocks_of(images, _channels(det), as_fitted(reading, made), first))
-    explained = html_report(det, found.x, html, names_of(made, reading, det.model), units)
+    explained = html_report(det, found.x, html, names, units)
     _write_summary(html, found.names, explained)
     return explained

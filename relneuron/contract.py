@@ -334,6 +334,8 @@ def remember(self: Detector, x):
 @patch
 def set_threshold(self: Detector, scores, fpr, versions=()): # for `calibrate`, a subclass's too
     "From scores of fresh clean images; the higher of two thresholds where there are scores of harmless `versions`"
+    versions = np.asarray(versions)
+    versions = versions[~np.isnan(versions)] # the network may give no numbers for a version of what it takes
     if len(versions):
         scores = max(scores, np.concatenate([scores, versions]), key=lambda given: threshold_at(given, fpr))
     self.threshold_ = threshold_at(scores, fpr)

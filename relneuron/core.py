@@ -127,19 +127,25 @@ class _Tensors:
 
 _FORMS = {'json': _Json, 'tensors': _Tensors}
 
+def _form_of(form): # see `stage`
+    "The form of this name, or the caller's own"
+    found = _FORMS.get(form) if isinstance(form, str) else form
+    if all(callable(getattr(found, k, None)) for k in ('save', 'load')): return found
+    raise ValueError(f"form: expected 'json', 'tensors' or a class with save and load, got {form!r}")
+
 # %% ../nbs/000_core.ipynb #2b413d34
 class StageFunction:
     "A function whose result `Stages` keeps on disk; called directly it is the function itself"
-    def __init__(self, f, form, ignore: tuple = (), added: tuple = (), version: int = 1):
+    def __init__(self, f, form, ignore: tuple = (), *, added: tuple = (), version: int = 1):
         parameters = inspect.signature(f).parameters
         starred = [p.name for p in parameters.values() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         if starred: raise TypeError(f'{f.__name__}: a stage names all its arguments, got *{", *".join(starred)}')
         defaults = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
         for name, given, known in (('ignore', ignore, parameters), ('added', added, defaults)):
-            if not isinstance(given, str) and set(given) <= set(known): continue
+            if isinstance(given, (tuple, list, set)) and set(given) <= set(known): continue
             which = f'arguments of {f.__name__}' + ' with a default'*(name == 'added')
             raise ValueError(f'{name}: expected names of {which} in a tuple, got {given!r}')
-        self.f, self.form, self.ignore, self.version = f, _FORMS.get(form, form), ignore, version
+        self.f, self.form, self.ignore, self.version = f, _form_of(form), ignore, version
         self.added = {k: fingerprint(defaults[k]) for k in added}
         update_wrapper(self, f)
 
@@ -158,11 +164,12 @@ class StageFunction:
 def stage(
     form, # 'json', 'tensors' (a dict of them), or a class with `save(value, path)` and `load(path)`
     ignore: tuple = (), # arguments that do not change the result
-    added: tuple = (), # arguments that came after results were made: at their default they are no part of the key
+    *, added: tuple = (), # arguments that came after results were made: at their default they are no part of the key
     version: int = 1, # raised when the function's meaning changes
 ): # a decorator
     "Make a function a `StageFunction`"
-    return lambda f: StageFunction(f, form, ignore, added, version)
+    form = _form_of(form)
+    return lambda f: StageFunction(f, form, ignore, added=added, version=version)
 
 # %% ../nbs/000_core.ipynb #e1b8fc49
 class Given:

@@ -21,7 +21,7 @@ from .margin import extra_trees
 from .observations import Responses, check_responses, find_units, observe
 from .raw_responses import (checked_like, is_normalized, joined, most_relevant, reduced, unchanged,
                                      versions_of)
-from .scores import check_enough, finite_rows
+from .scores import check_enough, check_finite
 from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, UnusualMargin, early_and_late,
                                logit_margin, normalized, rooted, unit_shares)
 
@@ -133,12 +133,12 @@ def fit_responses(self: GeneralDetector,
 ) -> GeneralDetector: # self
     "Learn from responses"
     self.forget()
-    if not finite_rows(checked_like(clean, 'clean')).all():
-        raise ValueError('clean: expected finite responses and logits')
+    check_finite(checked_like(clean, 'clean'), 'clean')
     if len(clean) < 2: raise ValueError('clean: expected responses to two images or more')
     self.check_attacked(attacked, 'attacked')
     if harmless is not None: checked_like(harmless, 'harmless', clean, len(clean))
     attacked = checked_like(attacked, 'attacked', clean) if self.needs_attacked else None
+    if attacked is not None: check_finite(attacked, 'attacked')
     y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
     columns = most_relevant(clean[:_FIRST], self.max_units, self.mu)
     parts = [None if r is None else reduced(r, columns) for r in (clean, attacked, harmless)]
@@ -194,7 +194,8 @@ class _Passing:
 @patch
 def settle(self: _Passing): # which units are read: from now on only these are kept
     if self.columns is not None: return
-    self.columns = most_relevant(joined(*self.seen)[:_FIRST], self.det.max_units, self.det.mu)
+    check_finite(first := joined(*self.seen), self.name)
+    self.columns = most_relevant(first[:_FIRST], self.det.max_units, self.det.mu)
     self.seen, self.versions = ([reduced(r, self.columns) for r in kept] for kept in (self.seen, self.versions))
 
 @patch
@@ -224,12 +225,14 @@ def fit(self: GeneralDetector,
     passing, attacked = _Passing(self, x, changed=self.harmless), None
     images, shape = self.remember(passing).fit_images_, self.shape_
     passing.settle()
+    check_finite(clean := passing.responses, 'x')
     if self.needs_attacked:
         others = _Passing(self, x_adv, 'x_adv', False, passing.units, passing.columns)
         for _ in others: pass
         attacked = checked_like(others.responses if others.seen else None, 'x_adv')
+        check_finite(attacked, 'x_adv')
     self.forget()
-    clean, y = passing.responses, passing.labels if y is None else y
+    y = passing.labels if y is None else y
     if len(clean) < 2: raise ValueError('x: expected two images or more')
     if y is not None: warn_of_guesses(clean.pred, check_labels(y, len(clean), clean.n_classes))
     y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
@@ -255,7 +258,7 @@ def calibrate_responses(self: GeneralDetector,
     "`calibrate` from responses; whether the images are fresh cannot be told from those"
     self.check_fitted()
     clean, harmless = (None if r is None else self.read(r) for r in (responses, harmless))
-    return self.set_threshold(self.fused(clean), fpr, _fused_versions(self, clean, harmless))
+    return self.set_threshold(self.score_responses(responses), fpr, _fused_versions(self, clean, harmless))
 
 # %% ../nbs/05d_general.ipynb #83605a4a
 @patch

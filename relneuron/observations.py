@@ -7,6 +7,7 @@ __all__ = ['find_units', 'observing', 'observe', 'Responses', 'Unit', 'Units', '
 
 # %% ../nbs/03_observations.ipynb #99fe44f2
 import threading
+from collections.abc import Iterable
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from warnings import warn
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from .checks import batches, listed, progress
 from .contexts import no_autocast
-from .core import device_of, eager, frozen, lock_of, modules_of, plain, precision_of
+from .core import check_model, device_of, eager, frozen, lock_of, modules_of, plain, precision_of
 from .layers import IMAGES_FIRST, Look, channel_axis, gathered, hooked, layers_of, row_squares
 from .units import Responses, Unit, Units, check_responses
 
@@ -94,12 +95,18 @@ def _place_and_precision(model, batch):
     return device_of(model), precision_of(model, batch)
 
 # %% ../nbs/03_observations.ipynb #90da542f
+def _names(only): # what `observing` takes → a tuple of names, or None
+    if only is None: return None
+    if isinstance(only, str): return (only,)
+    if isinstance(only, Iterable): return tuple(only)
+    raise TypeError(f'only: expected names of layers in a list, got {only!r}')
+
 def _looked_at(model, units, only): # layer → module, and layer → (number of units, rectified?, layout)
     modules, n = layers_of(model), len(units.layers)
     if missing := [l for l in units.layers if l not in modules]:
         raise ValueError(f'units: the model has no layer {listed(missing)}')
-    if unknown := set(only or ()) - {*units.layers}:
-        raise ValueError(f'only: expected layers of {units!r}, got {listed(sorted(unknown))}')
+    if unknown := [l for l in only or () if l not in units.layers]:
+        raise ValueError(f'only: expected layers of {units!r}, got {listed(unknown)}')
     each = zip(units.layers, units.sizes, units.rectified or (False,)*n, units.layouts or (IMAGES_FIRST,)*n)
     layers = {name: about for name, *about in each if only is None or name in only}
     return {name: modules[name] for name in layers}, layers
@@ -113,6 +120,7 @@ class _Observer:
     "What `observing` holds while it is open"
     def __init__(self, model, units, only, normalize):
         self.model, self.units, self.normalize = model, units, normalize
+        only, self.ended = _names(only), False
         self.modules, self.layers = _looked_at(model, units, only)
         self.columns = None if only is None else _columns(units, self.layers)
         self.local, self.to = threading.local(), None # a thread's sums of its batch; device and precision
@@ -154,6 +162,7 @@ def responses(self: _Observer, batch): # (n, columns) float32, normalised where 
 @patch
 def run(self: _Observer, batch): # see `observing`
     with lock_of(self.model), torch.inference_mode(False), torch.no_grad(), no_autocast():
+        if self.ended: raise RuntimeError('run: expected to be used inside `with observing(model, units) as run`')
         if plain(self.model).training:
             raise ValueError('model: put into training mode while it is observed; call .eval()')
         if self.to is None: self.to = _place_and_precision(self.model, batch)
@@ -167,12 +176,14 @@ def run(self: _Observer, batch): # see `observing`
 def observing(
     model: nn.Module, # classifier of images in [0, 1]
     units: Units, # from `find_units`
-    only = None, # names of the layers to look at, those of all units without it; the responses of others stay zero
+    only = None, # names of layers to look at, or one; those of all units without it; the responses of others stay zero
     normalize: bool = True, # divide each layer's responses by their L2 norm
 ):
     "Inside `with`: a function (n, C, H, W) images in [0, 1], already checked → their `Responses`, on the CPU"
     observer = _Observer(model, units, only, normalize)
-    with _shared(model), eager(model), hooked(observer.modules, observer.seen, every_thread=True): yield observer.run
+    with _shared(model), eager(model), hooked(observer.modules, observer.seen, every_thread=True):
+        try: yield observer.run
+        finally: observer.ended = True
 
 # %% ../nbs/03_observations.ipynb #39dab4bb
 def _stacked(parts: list) -> Tensor:
@@ -202,6 +213,12 @@ class _Rows:
         return Responses(_stacked(self.parts) if self.whole is None else self.whole, torch.cat(self.outs), units, index)
 
 # %% ../nbs/03_observations.ipynb #dd89c5d6
+def _check_index(index, n): # n: how many images there are, None where that is not known yet
+    if index is None: return
+    if not isinstance(index, Tensor): raise TypeError(f'index: expected a tensor (N,), got {type(index).__name__}')
+    if n is None or tuple(index.shape) == (n,): return
+    raise ValueError(f'index: expected shape ({n},), got {tuple(index.shape)}')
+
 def observe(
     model: nn.Module, # classifier of images in [0, 1]
     x, # (N, C, H, W) float32 in [0, 1], or a DataLoader of such batches
@@ -215,12 +232,16 @@ def observe(
 ) -> Responses: # float32, on the CPU
     "Responses of all units and the model's outputs in one pass (paper Algorithm 1, lines 1 to 4)"
     parts, n = batches(x, batch_size, name)
+    _check_index(index, n)
     found = _Rows(n)
     with torch.inference_mode(False), ExitStack() as stack:
         for batch in progress(parts, total=n and -(-n//batch_size), desc='observe', show=show):
             if not found.n:
                 if units is None: units = find_units(model, batch)
                 run = stack.enter_context(observing(model, units, only, normalize))
-            found.add(run(batch))
+            try: found.add(run(batch))
+            except Exception:
+                check_model(model, batch, name) # says so where the network takes no such images
+                raise
         if not found.n: raise ValueError(f'{name}: expected at least one image')
         return found.responses(units, index)

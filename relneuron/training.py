@@ -11,14 +11,13 @@ __all__ = ['RECIPES', 'random_flip', 'random_shift', 'augment', 'make_optimizer'
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import (atomic_write, check_labels, check_model, device_of, fingerprint, frozen, number, plain,
-                            progress, whole)
+from .core import (atomic_write, check_labels, check_model, check_out, device_of, fingerprint, frozen, number,
+                            plain, progress, whole)
 from .data import ImageSet, load_data
 from .models import accuracy, build, load_checkpoint, save_checkpoint
 
@@ -103,6 +102,16 @@ def shuffled(
         yield augment(_sent(data.x[rows], device), shift, flip), _sent(data.y[rows], device)
 
 # %% ../nbs/01a_training.ipynb #e5396676
+_KEPT = {'model', 'opt', 'sched', 'gen', 'rng', 'records'} # files of before know no mark
+
+def _read(path) -> dict: # what `TrainingState` has written
+    "`ValueError` for any other file"
+    try: state = torch.load(path, map_location='cpu', weights_only=True)
+    except OSError: raise
+    except Exception as e: raise ValueError(f'resume: {path} is no state of a training') from e
+    if isinstance(state, dict) and _KEPT <= set(state): return state
+    raise ValueError(f'resume: {path} is no state of a training')
+
 class TrainingState:
     "A training between two epochs"
     def __init__(self,
@@ -134,8 +143,8 @@ class TrainingState:
         atomic_write(path, lambda p: torch.save(state, p))
 
     def load(self, path):
-        "Take up what `save` has written; `ValueError` where that was another training"
-        state = torch.load(path, map_location='cpu', weights_only=True)
+        "Take up what `save` has written; `ValueError` where that was another training, or none"
+        state = _read(path)
         if state.get('mark') != self.mark:
             raise ValueError(f'resume: this state belongs to another training; delete it or name another file: {path}')
         for name, part in self.parts.items(): part.load_state_dict(state[name])
@@ -218,10 +227,28 @@ def training_mark(
     return fingerprint(layers, shapes, data.x, data.y, settings)
 
 # %% ../nbs/01a_training.ipynb #16d74772
+def _check_given(model, data, test):
+    "`ValueError` unless the network takes these images, has an output for each of their classes, and can learn"
+    for v, name in ((data, 'data'), (test, 'test')):
+        check_labels(v.y, len(v), check_model(model, v.x, f'{name}.x'), f'{name}.y')
+    if any(p.requires_grad for p in model.parameters()): return
+    raise ValueError('model: expected weights to train, got none with requires_grad')
+
+def _check_settings(settings): # arguments of `train` by name
+    "`TypeError` or `ValueError`, naming the argument, where nothing can be trained with these"
+    for name, least in dict(epochs=1, batch_size=1, shift=0, seed=0).items(): whole(settings[name], name, least)
+    lr, weight_decay = (number(settings[name], name) for name in ('lr', 'weight_decay'))
+    if lr <= 0: raise ValueError(f'lr: expected a number above 0, got {lr}')
+    if weight_decay < 0: raise ValueError(f'weight_decay: expected a number from 0, got {weight_decay}')
+    for name, known in dict(flip=(True, False), compile=(True, False), bf16=(True, False, None)).items():
+        if any(settings[name] is k for k in known): continue
+        raise TypeError(f'{name}: expected {" or ".join(map(str, known))}, got {settings[name]!r}')
+
 def _attack(epsilon, steps, ramp): # what `attacked_parts` takes, checked; nothing where nothing is attacked
     if not 0 <= number(epsilon, 'epsilon') <= 1: raise ValueError(f'epsilon: expected 0 to 1, got {epsilon}')
     if not 0 < number(ramp, 'ramp') <= 1: raise ValueError(f'ramp: expected a share above 0, got {ramp}')
-    return dict(epsilon=epsilon, steps=whole(steps, 'attack_steps'), ramp=ramp) if epsilon else {}
+    steps = whole(steps, 'attack_steps')
+    return dict(epsilon=epsilon, steps=steps, ramp=ramp) if epsilon else {}
 
 def _steps_an_epoch(n, batch_size, compile): # of n images
     if steps := n//batch_size if compile else -(-n//batch_size): return steps
@@ -250,25 +277,29 @@ def train(
     show: bool = None, # progress bar
 ) -> list: # one dict an epoch: epoch, loss, test_accuracy, seconds
     "Train a classifier with a one-cycle learning rate; it is left in evaluation mode"
-    check_labels(data.y, len(data), check_model(model, data.x, 'data.x'), 'data.y')
+    _check_given(model, data, test)
+    settings = dict(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, weight_decay=weight_decay,
+                    shift=shift, flip=flip, seed=seed)
+    _check_settings(settings | dict(bf16=bf16, compile=compile))
+    resume = resume and check_out(resume, 'resume')
     steps = _steps_an_epoch(len(data), batch_size, compile)
     attack, test_every = _attack(epsilon, attack_steps, ramp), whole(test_every, 'test_every')
-    settings = dict(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, weight_decay=weight_decay,
-                    shift=shift, flip=flip, seed=seed) | attack | ({'compile': True} if compile else {})
+    settings |= attack | ({'compile': True} if compile else {})
     mark = resume and training_mark(model, data, **settings)
     state = TrainingState(model, make_optimizer(model, optimizer, lr, weight_decay), epochs*steps, lr, seed, mark)
     torch.manual_seed(seed)
-    if resume and Path(resume).exists(): state.load(resume)
+    if resume and resume.exists(): state.load(resume)
     net = torch.compile(model) if compile else model
-    for epoch in range(len(state.records) + 1, epochs + 1):
-        start = time.perf_counter()
-        parts = shuffled(data, batch_size, state.order, device_of(model), shift, flip, even=compile)
-        if attack: parts = attacked_parts(net, parts, state, **attack)
-        loss = train_epoch(net, progress(parts, steps, f'epoch {epoch}/{epochs}', show), state, bf16)
-        measured = epoch == epochs or epoch % test_every == 0
-        state.note(loss, accuracy(model, test, 1000) if measured else None, time.perf_counter() - start)
-        if resume: state.save(resume)
-    model.eval()
+    try:
+        for epoch in range(len(state.records) + 1, epochs + 1):
+            start = time.perf_counter()
+            parts = shuffled(data, batch_size, state.order, device_of(model), shift, flip, even=compile)
+            if attack: parts = attacked_parts(net, parts, state, **attack)
+            loss = train_epoch(net, progress(parts, steps, f'epoch {epoch}/{epochs}', show), state, bf16)
+            measured = epoch == epochs or epoch % test_every == 0
+            state.note(loss, accuracy(model, test, 1000) if measured else None, time.perf_counter() - start)
+            if resume: state.save(resume)
+    finally: model.eval()
     return state.records
 
 # %% ../nbs/01a_training.ipynb #a1e79704
@@ -320,6 +351,7 @@ def train_recipe(
 ) -> nn.Module: # as read back from `path`
     "Train one of our networks from its recipe and write its checkpoint"
     if name not in RECIPES: raise ValueError(f'name: unknown recipe {name!r}; known: {", ".join(RECIPES)}')
+    path = check_out(path)
     recipe = RECIPES[name] if epochs is None else replace(RECIPES[name], epochs=epochs)
     torch.manual_seed(0)
     model = build(recipe.model).to(device)
