@@ -82,7 +82,7 @@ def evidence(
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
     n: int = 8, # units to name, those that moved or add most
 ) -> list: # one dict an image: predicted, score, adversarial, threshold, towards, push, units; see `explain_responses`
-    "What makes the verdict, as `explain_responses` or `explain_signals` say it, and p-values of `detectors` of a `Combined`"
+    "What `explain_responses` or `explain_signals` say; of a `Combined` also the p-values of its `detectors`"
     n, one = whole(n, 'n', 0), naming(det)
     det.check_network()
     det.check_shape(check_images(x))
