@@ -85,7 +85,12 @@ class Detector(BaseEstimator):
     def learn(self, clean, attacked, y): raise NotImplementedError # for subclasses: sets attributes that end in `_`
     def score(self, responses): raise NotImplementedError # for subclasses: (N,) floats, higher = more suspicious
     def reads(self): return None # for subclasses: (m,) bool, the units whose responses `score` looks at; None: all
-    def observed(self, x, units=None): # likewise: what `score` is given of images
+    def read_layers(self): # names of the layers with such units; None: all
+        read, units = self.reads(), self.units_
+        if read is None: return None
+        wanted = np.logical_or.reduceat(read.numpy(), np.cumsum([0, *units.sizes[:-1]]))
+        return [layer for layer, w in zip(units.layers, wanted) if w] or None
+    def observed(self, x, units=None): # for subclasses: what `score` is given of images
         if isinstance(x, Tensor): self.check_shape(x)
         return observe(self.model, x, units or getattr(self, 'units_', None), self.batch_size, self.normalize)
     def __sklearn_is_fitted__(self): return hasattr(self, 'fit_images_')
@@ -233,7 +238,7 @@ class Scorer:
         self.det.check_fitted()
         self.det.check_network()
         self._stack = ExitStack()
-        ready = observing(self.det.model, self.det.units_, self._layers(), self.det.normalize)
+        ready = observing(self.det.model, self.det.units_, self.det.read_layers(), self.det.normalize)
         self._run = self._stack.enter_context(ready)
         self._fitted = self.det.fit_images_
         return self
@@ -249,11 +254,6 @@ class Scorer:
         if self.det.fit_images_ is self._fitted: return
         raise ValueError('the detector was fitted again: open a new scorer')
 
-    def _layers(self): # names of those that hold units the detector reads; None: all
-        read, units = self.det.reads(), self.det.units_
-        if read is None: return None
-        wanted = np.logical_or.reduceat(read.numpy(), np.cumsum([0, *units.sizes[:-1]]))
-        return [layer for layer, w in zip(units.layers, wanted) if w] or None
 
 # %% ../nbs/04c_contract.ipynb #b5fd06c7
 _BLOCK = 2**24 # responses to judge at a time: 64 MiB

@@ -51,9 +51,7 @@ def read_responses(
     x: Tensor, # (N, C, H, W) float32 images in [0, 1]
 ) -> Responses: # to these images; zero for units of layers that `det` does not read
     "What a verdict rests on: layers that are not read cannot change it, whatever they give"
-    read, slices = det.reads(), det.units_.slices
-    only = None if read is None else [layer for layer, s in slices.items() if read[s].any()] or None
-    return observe(det.model, x, det.units_, det.batch_size, det.normalize, only=only)
+    return observe(det.model, x, det.units_, det.batch_size, det.normalize, only=det.read_layers())
 
 # %% ../nbs/07a_evidence.ipynb #5ed78592
 def _of_units(det, x, n): # of one whose units can be named
