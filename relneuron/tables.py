@@ -309,7 +309,7 @@ def transfer_loss(
 ) -> float:
     "The most that a detector of one attack loses on another one, against its accuracy on its own"
     accuracy = table['accuracy']
-    return max(accuracy.loc[a, a] - accuracy.loc[a].min() for a in accuracy.columns)
+    return max(accuracy.loc[a, a] - accuracy.loc[a].min() for a in accuracy.columns if a in accuracy.index)
 
 # %% ../nbs/08c_tables.ipynb #0d31e750
 def own_validation(
