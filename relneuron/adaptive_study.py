@@ -239,6 +239,7 @@ def _check_joined(records):
     want = 'expected studies that differ in detectors and attackers alone'
     raise ValueError(f'records: {want}, got others of {listed(differ)}')
 
+# %% ../nbs/08j_adaptive_study.ipynb #eeed3725
 def _each_once(rows, keys, apart=()): # refused where two of the same name differ, not only in `apart`
     found = {}
     for row in rows:
@@ -248,6 +249,7 @@ def _each_once(rows, keys, apart=()): # refused where two of the same name diffe
         raise ValueError(f'records: expected the same figures of {name} in all of them, got several')
     return [*found.values()]
 
+# %% ../nbs/08j_adaptive_study.ipynb #d2047931
 def join_adaptive(
     *records # from `read_adaptive`, of the same network, images and settings
 ) -> dict: # a record

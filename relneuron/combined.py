@@ -191,14 +191,19 @@ def _p_values(self: Combined, x): # images, or a loader → (N, number of detect
 
 # %% ../nbs/06fa_combined.ipynb #399d957e
 @patch
-def _fused(self: Combined, x): return FUSIONS[self.fusion](self._p_values(x)).numpy()
-
-@patch
 def p_values(self: Combined,
     x, # (N, C, H, W) images in [0, 1], or a loader
 ) -> dict: # name of the detector → (N,) from 0 to 1
     "How often an image that is no attack is as suspicious to each of the detectors"
-    return dict(zip(_names(self.members_), self._p_values(x).T.numpy()))
+    p = self._p_values(x).T.numpy()
+    return dict(zip(_names(self.members_), p))
+
+@patch
+def fused(self: Combined,
+    p: dict, # from `p_values`
+) -> np.ndarray: # (N,) scores: higher = more suspicious; NaN where a p-value is
+    "What is made of the p-values of all detectors"
+    return FUSIONS[self.fusion](torch.from_numpy(np.stack([*p.values()], 1))).numpy()
 
 @patch
 def score_samples(self: Combined,
@@ -206,7 +211,7 @@ def score_samples(self: Combined,
     on_error: str = 'warn', # where an image has no score; see `check_scores`
 ) -> np.ndarray: # (N,): higher = more suspicious; NaN where one of the detectors has no score
     "How suspicious each image is to all of them together"
-    return check_scores(self._fused(x), on_error=on_error)
+    return check_scores(self.fused(self.p_values(x)), on_error=on_error)
 
 # %% ../nbs/06fa_combined.ipynb #290d2170
 @patch
@@ -220,4 +225,4 @@ def calibrate(self: Combined,
     x = gathered_images(x)[0]
     scores = self.fresh_scores(x, fpr)
     versions = self._versions(x) if self.harmless else ()
-    return self.set_threshold(scores, fpr, self._fused(versions) if len(versions) else ())
+    return self.set_threshold(scores, fpr, self.fused(self.p_values(versions)) if len(versions) else ())

@@ -20,7 +20,6 @@ from .contract import Detector
 from .contributions import explain_signals
 from .deviations import explain_responses
 from .observations import Responses, observe
-from .p_values import FUSIONS
 from .scores import check_scores
 
 # %% ../nbs/07a_evidence.ipynb #20f7e13f
@@ -65,7 +64,7 @@ def _of_several(det, x, n): # of a `Combined`: units as one of them names them; 
     det.check_threshold()
     one, p = copy(naming(det)), det.p_values(x)
     one.threshold_ = math.inf # it has none of its own
-    scores = check_scores(FUSIONS[det.fusion](torch.from_numpy(np.stack([*p.values()], 1))).numpy())
+    scores = check_scores(det.fused(p))
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', 'x: no score for image') # said already
         units = _of_units(one, x, n)

@@ -146,6 +146,7 @@ def _draw_together(ax, e): # the map of all units
     these = 'these units together' if 'signal' in e else f'all {e["n_relevant"]} relevant units'
     ax.set_title(these, fontsize=8)
 
+# %% ../nbs/07a_explanation.ipynb #57fe22b0
 def _draw_row(fig, e, image, class_names, n):
     "The image, all units together, p-values where there are any, and bars; nothing of units where there is no class"
     widths = (1, 1, 1, 1.8) if _p_lines(e) else (1, 1, 1.8)
@@ -157,6 +158,7 @@ def _draw_row(fig, e, image, class_names, n):
     _draw_together(together, e)
     (draw_contributions if 'signal' in e else draw_deviations)(bars, e, class_names, n)
 
+# %% ../nbs/07a_explanation.ipynb #f71b09f4
 def _grid(n): # rows and columns of n maps
     rows = -(-n//8)
     return rows, -(-n//max(rows, 1))
