@@ -231,7 +231,7 @@ def train(
     path: str, # checkpoint to write
     where: Where,
     epochs: positive = None, # instead of the recipe's
-    compile: bool = False, # through torch.compile: slower to start, faster on a GPU
+    compile: bool = False, # CUDA graphs on a GPU, torch.compile elsewhere: slower to start, then faster
 ):
     """Train one of our networks; stopped after any epoch, the same command goes on from there
 
