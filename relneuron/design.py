@@ -155,7 +155,8 @@ EXPERIMENTS = {
 }
 
 # %% ../nbs/080_design.ipynb #9a3151bf
-_MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist', ('exp2', 'mnist'): 'carlini-mnist'}
+_MODELS = {'digits': 'lenet-digits', 'mnist': 'lenet-mnist', 'cifar10': 'densenet-cifar10',
+           ('exp2', 'mnist'): 'carlini-mnist'}
 
 def network_for(
     name: str, # of the experiment
@@ -164,7 +165,7 @@ def network_for(
     "The network that comes with relneuron for an experiment on a data set"
     found = _MODELS.get((name, data)) or _MODELS.get(data)
     if found: return found
-    known = 'digits, mnist'
+    known = 'digits, mnist, cifar10'
     raise ValueError(f'data: no network comes with relneuron for {data!r}, only for {known}; give one with model')
 
 # %% ../nbs/080_design.ipynb #63665d61

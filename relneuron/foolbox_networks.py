@@ -101,12 +101,22 @@ def loss_gradient(
 
 # %% ../nbs/01d_foolbox_networks.ipynb #3ab7502a
 _SLICE = 100 # images whose gradient is taken together on a CPU
+_SIZES = 16, 32, 48, 64, 96, 128, 192, 256 # and on a GPU, where every other size would have to be planned
+
+def _filled(f, rows, sizes): # `f` of these rows, as many as the next of the sizes
+    n = len(rows[0])
+    more = next((size for size in sizes if size >= n), n) - n
+    if not (n and more): return f(*rows)
+    out = f(*(torch.cat([t, t[-1:].expand(more, *t.shape[1:])]) for t in rows))
+    return tuple(None if v is None else v[:n] for v in out)
 
 def sliced(
-    f, # gives a tuple of tensors (or None), each with one row per row of its arguments
+    f, # gives a tuple of tensors (or None), each with one row per row of its arguments, whatever the other rows are
     *tensors: Tensor, # with the same number of rows
+    sizes: tuple = None, # growing numbers of rows that `f` gets; without it a few on a GPU, and any up to 100 on a CPU
 ) -> tuple:
-    "`f(*tensors)`, computed in slices of rows on a CPU"
-    if tensors[0].is_cuda or len(tensors[0]) <= _SLICE: return f(*tensors)
-    parts = [f(*rows) for rows in zip(*(t.split(_SLICE) for t in tensors))]
-    return tuple(None if p[0] is None else torch.cat(p) for p in zip(*parts))
+    "`f(*tensors)`, computed in slices of rows"
+    sizes = sizes or (_SIZES if tensors[0].is_cuda else ())
+    slices = zip(*(t.split(sizes[-1] if sizes else _SLICE) for t in tensors))
+    parts = [_filled(f, rows, sizes) for rows in slices]
+    return parts[0] if len(parts) == 1 else tuple(None if p[0] is None else torch.cat(p) for p in zip(*parts))

@@ -149,6 +149,7 @@ def load_checkpoint(
     model = build(config['name'], **config['args'])
     model.load_state_dict(tensors)
     model.config = config
+    if torch.device(device).type == 'cuda': model.to(memory_format=torch.contiguous_format)
     return model.to(device).eval()
 
 # %% ../nbs/01_models.ipynb #17903942
@@ -212,7 +213,7 @@ def import_densenet_bc(
 
 # %% ../nbs/01_models.ipynb #afe8165e
 def pretrained(
-    name: str = 'lenet-digits', # 'lenet-digits', 'lenet-mnist', 'lenet-mnist-robust' or 'carlini-mnist'
+    name: str = 'lenet-digits', # or 'lenet-mnist', 'lenet-mnist-robust', 'carlini-mnist', 'densenet-cifar10'
     device = 'cpu', # where the network goes
 ) -> nn.Module:
     "A network that comes with relneuron, in evaluation mode"

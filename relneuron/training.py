@@ -357,7 +357,7 @@ RECIPES = {
     'carlini-mnist': Recipe('carlini', 'mnist', epochs=6, batch_size=128, lr=2e-3, shift=2),
     'lenet-mnist-robust': Recipe('lenet', 'mnist', epochs=6, batch_size=128, lr=3e-3, weight_decay=0., epsilon=.3,
                                  attack_steps=3),
-    'densenet-cifar10': Recipe('densenet', 'cifar10', epochs=60, batch_size=128, lr=.2, optimizer='sgd',
+    'densenet-cifar10': Recipe('densenet', 'cifar10', epochs=33, batch_size=128, lr=.2, optimizer='sgd',
                                weight_decay=5e-4, shift=4, flip=True),
     # for two CPU cores
     'densenet-cifar10-cpu': Recipe('densenet', 'cifar10', epochs=2, batch_size=64, lr=.1, optimizer='sgd',
