@@ -39,6 +39,7 @@ class Surrogate:
         det.check_fitted()
         det.check_network()
         self.det, self.normalize, self.function = det, normalize, score
+        self.units = getattr(det, 'units_', None) or Units((), (), ()) # what is read on the way
     def score(self, seen, x): return self.function(seen) # for subclasses: `Responses` to images, and the images
     def anneal(self, share): pass # for subclasses: `share` of the attack is over
     def around(self): return nullcontext() # for subclasses: what forward and backward pass happen in
@@ -49,9 +50,8 @@ def differentiable(
     surrogate: Surrogate, # from `surrogate_of`
 ): # inside `with`: a function (n, C, H, W) images → (n, C) logits, (n,) scores, on the CPU
     "Network and surrogate in one pass; backward passes belong inside `with` too"
-    det = surrogate.det
-    units = getattr(det, 'units_', None) or Units((), (), ())
-    with surrogate.around(), tracing(det.model, units, surrogate.normalize, surrogate.means) as run:
+    how = surrogate.det.model, surrogate.units, surrogate.normalize, surrogate.means
+    with surrogate.around(), tracing(*how) as run:
         def call(x):
             seen = run(x)
             return seen.logits, surrogate.score(seen, x)
@@ -206,8 +206,8 @@ def fit(self: Distilled,
     x: Tensor, # (N, C, H, W) images: clean, attacked, between, noisy; later those an attack went through
 ) -> Distilled: # self
     "Learn from these images and from those of earlier calls"
-    units = getattr(self.det, 'units_', None) or find_units(self.det.model, x)
-    with torch.no_grad(), tracing(self.det.model, units) as run:
+    self.units = self.units or find_units(self.det.model, x)
+    with torch.no_grad(), tracing(self.det.model, self.units) as run:
         v = torch.cat([self.inputs(run(part)) for part in x.split(256)])
     self.images.append((v, torch.from_numpy(np.asarray(self.det.score_samples(x))).float()))
     v, scores = map(torch.cat, zip(*self.images))
