@@ -183,7 +183,8 @@ class _Captured(nn.Module):
         model.load_state_dict(before)
 
     def forward(self, x):
-        with torch.autocast('cuda', torch.bfloat16, enabled=self.bf16, cache_enabled=False): return self.model(x).float()
+        with torch.autocast('cuda', torch.bfloat16, enabled=self.bf16, cache_enabled=False): out = self.model(x)
+        return out.float()
 
 def quicker(
     model: nn.Module, # the network
