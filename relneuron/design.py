@@ -165,7 +165,7 @@ def network_for(
     "The network that comes with relneuron for an experiment on a data set"
     found = _MODELS.get((name, data)) or _MODELS.get(data)
     if found: return found
-    known = 'digits, mnist, cifar10'
+    known = ', '.join(k for k in _MODELS if isinstance(k, str))
     raise ValueError(f'data: no network comes with relneuron for {data!r}, only for {known}; give one with model')
 
 # %% ../nbs/080_design.ipynb #63665d61
