@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['make_forests', 'cells_of', 'cells_only', 'confidence', 'paired', 'put_aside', 'class_scores', 'candidate',
-           'candidate_scores', 'candidates', 'candidate_grid', 'own', 'identity', 'control', 'compared_sets',
-           'group_distances', 'distances', 'table_cell', 'gallery', 'nearest_classes', 'look_alikes', 'milliseconds',
-           'overhead', 'shown_table', 'table_study']
+           'candidate_scores', 'candidates', 'candidate_grid', 'own', 'own_study', 'identity', 'control',
+           'compared_sets', 'group_distances', 'distances', 'table_cell', 'gallery', 'nearest_classes', 'look_alikes',
+           'milliseconds', 'overhead', 'shown_table', 'table_study']
 
 # %% ../nbs/08a_table_study.ipynb #36f51822
 import time
@@ -104,12 +104,13 @@ def _solution(saved: dict, det: RelevantMarginDetector) -> MuLasso:
     return MuLasso(saved['W'], det.mu, saved['gap'], saved['objective'], det.solver, saved['seconds'].item())
 
 # %% ../nbs/08a_table_study.ipynb #f83f9ed9
-_PAPER = 'paper' # the paper's own detector, among the candidates
+_PAPER, _RELEVANT = 'paper', 'relevant units, ' # the paper's detector; its units, another classifier behind them
 
 def candidate(name: str, trees: int, seed: int): # a detector
     "Not fitted yet"
     if name == _PAPER: return RelevantNeuronDetector(seed=seed, classifier=forest(trees, seed))
-    return RelevantMarginDetector(seed=seed, classifier=classifiers(trees, seed)[name])
+    kind = RelevantNeuronDetector if name.startswith(_RELEVANT) else RelevantMarginDetector
+    return kind(seed=seed, classifier=classifiers(trees, seed)[name.removeprefix(_RELEVANT)])
 
 # %% ../nbs/08a_table_study.ipynb #c5763e60
 @stage('tensors')
@@ -132,7 +133,7 @@ def candidates(run: Run, name: str, attack: str, share: float): # a stage: 'clea
     y, aside, det = run.labels('train', attack), (run.exp.seed, share), candidate(name, run.exp.trees, run.exp.seed)
     clean, attacked = run.clean('train', attack), run.attacked('train', attack)
     asked = dict(n=len(y), aside=aside, mu=det.mu, solver=det.solver, tol=1e-3) # as `margin_solutions`
-    both = [] if name == _PAPER else [(clean, y), (attacked, None)]
+    both = [] if type(det) is RelevantNeuronDetector else [(clean, y), (attacked, None)]
     solutions = [run.stages(class_scores, seen, labels, **asked) for seen, labels in both]
     tested = None if share else (run.clean('test', attack), run.attacked('test', attack))
     learned = dict(clean=clean, attacked=attacked, y=y, n=len(y), aside=aside, solutions=solutions)
@@ -147,20 +148,29 @@ def candidate_grid(run: Run, names: list, share: float) -> dict: # (name, attack
     return {asked: found.value for asked, found in grid.items()}
 
 # %% ../nbs/08a_table_study.ipynb #b6188857
-def own(run: Run) -> dict: # validation: rows; mean: name → balanced accuracy; chosen: name; test: rows
-    "Choose our own detector on images put aside from training, and judge it on the test images"
-    names, rows, test = [_PAPER, *classifiers()], [], []
+def own(
+    run: Run,
+    names: list = None, # candidates; the paper's detector and all of ours on all units without it
+) -> dict: # validation: rows; mean: name → balanced accuracy; chosen: name; test: rows
+    "Choose a detector on images put aside from training, and judge it on the test images"
+    names, rows, test = names or [_PAPER, *classifiers()], [], []
     for (name, attack), scores in candidate_grid(run, names, .2).items():
         found = detection_metrics(scores['clean'], scores['attacked'])
         figures = {k: found[k] for k in ('balanced_accuracy', 'auroc')}
         rows.append(dict(candidate=name, attack=attack, **figures, n_clean=len(scores['clean']),
                          n_attacked=len(scores['attacked'])))
-    mean = {n: float(np.mean([r['balanced_accuracy'] for r in rows if r['candidate'] == n])) for n in names[1:]}
+    mean = {n: float(np.mean([r['balanced_accuracy'] for r in rows if r['candidate'] == n])) for n in names}
     chosen = max(mean, key=mean.get)
     for (_, attack), scores in candidate_grid(run, [chosen], 0.).items():
         figures = run.metrics(attack, scores['clean'], scores['attacked'])
         test.append(dict(attack=attack, **figures, seconds=round(scores['seconds'].item(), 2)))
     return dict(validation=rows, mean=mean, chosen=chosen, test=test)
+
+# %% ../nbs/08a_table_study.ipynb #0e70b827
+def own_study(run: Run) -> tuple: # (results, no pictures)
+    "Our own detector among those that read relevant units only, beside the cells"
+    names = [_PAPER, *(_RELEVANT + name for name in ('extra trees', 'boosted trees'))]
+    return cells_of(run) | dict(own=own(run, names)), {}
 
 # %% ../nbs/08a_table_study.ipynb #a215dfd8
 @stage('json')
