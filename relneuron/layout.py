@@ -52,9 +52,10 @@ def as_words(
     decimals: int = 4, # of rates
 ) -> str:
     "Floats by the name of their column, whole numbers whole, nothing for what is not there"
+    import pandas as pd
     if isinstance(value, str): return value
     if isinstance(value, (bool, np.bool_)): return 'yes' if value else 'no'
-    if value is None or value != value: return ''
+    if pd.isna(value): return ''
     if isinstance(value, (int, np.integer)): return f'{value:,}'
     known = [FORMATS[n] for n in names if n in FORMATS]
     if known: return format(value, known[0])

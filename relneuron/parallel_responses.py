@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .checks import check_images, progress, whole
 from .core import fingerprint, image_hashes, plain
-from .observations import Responses, Units, find_units, observing
+from .observations import Responses, Units, check_index, find_units, observing
 from .parallel import Task, absolute, all_done, keep_tensors, limited, network_at
 from .shards import KeyedTensors
 
@@ -51,6 +51,7 @@ def observe_in_blocks(
 ) -> Responses: # what `observe` gives
     "`observe`, each batch of which is kept, and found again"
     parts = check_images(x).split(whole(batch_size, 'batch_size'))
+    check_index(index, len(x))
     if units is None: units = find_units(model, x)
     shelf, keys = block_shelf(shards, model, units, normalize), [block_keys(part) for part in parts]
     left = [k for k, block in enumerate(keys) if not shelf.path(block).exists()]
@@ -100,6 +101,7 @@ def observe_in_parallel(
     "`observe` with the batches shared out among workers"
     model, threads = network_at(network, device), whole(threads, 'threads')
     parts = check_images(x).split(whole(batch_size, 'batch_size'))
+    check_index(index, len(x))
     if units is None: units = find_units(model, x)
     shelf = block_shelf(Path(shards).absolute(), model, units, normalize)
     left = [k for k, part in enumerate(parts) if not shelf.path(block_keys(part)).exists()]

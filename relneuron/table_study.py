@@ -170,7 +170,9 @@ def own(
 def own_study(run: Run) -> tuple: # (results, no pictures)
     "Our own detector among those that read relevant units only, beside the cells"
     names = [_PAPER, *(_RELEVANT + name for name in ('extra trees', 'boosted trees'))]
-    return cells_of(run) | dict(own=own(run, names)), {}
+    found = own(run, names)
+    chosen = [dict(row, detector=found['chosen']) for row in found['test']]
+    return cells_of(run) | dict(own=found, chosen=chosen), {}
 
 # %% ../nbs/08a_table_study.ipynb #a215dfd8
 @stage('json')
