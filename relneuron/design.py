@@ -145,8 +145,8 @@ EXPERIMENTS = {
     'exp2': Experiment('exp2', 'relneuron.comparison_study:comparison_study', _COMPARED, attacks=_THREE, mus=(10., 20.),
                        preset='paper_exp2', train_preset='paper_exp1', clean_per_class=1000, n_test=150),
     # a better detector of the same units, chosen on images put aside; not in the paper
-    'own': Experiment('own', 'relneuron.table_study:own_study', _OWN, attacks=_THREE, unit_sets=_SETS[:1], labels=(True,),
-                      rectify=True, layers=('*',)),
+    'own': Experiment('own', 'relneuron.table_study:own_study', _OWN, attacks=_THREE, unit_sets=_SETS[:1],
+                      labels=(True,), rectify=True, layers=('*',)),
     # more images to learn from, or other ones? not in the paper
     'gap': Experiment('gap', 'relneuron.gap_study:gap_study', _GAP, attacks=_THREE),
     # Figures 6 and 7; 500 pairs of every attack are looked at
