@@ -21,7 +21,7 @@ from .margin import extra_trees
 from .observations import Responses, check_responses, find_units, observe
 from .raw_responses import (checked_like, is_normalized, joined, most_relevant, reduced, unchanged,
                                      versions_of)
-from .scores import check_enough, check_finite
+from .scores import check_enough, check_finite, finite_rows
 from .signals import (FUSIONS, LayerPrediction, NeighbourRatio, NullScores, UnusualMargin, early_and_late,
                                logit_margin, normalized, rooted, unit_shares)
 
@@ -166,10 +166,11 @@ def score(self: GeneralDetector, responses): return self.fused(self.read(respons
 @patch
 def signals_of(self: GeneralDetector,
     responses: Responses, # to N images
-) -> dict: # name of the signal → (N,) p-values
+) -> dict: # name of the signal → (N,) p-values; NaN where a response or logit is not finite
     "How usual each image is in the eyes of each signal; of images: `signals_of(observed(x))`"
     self.check_fitted()
-    return dict(zip(self.signal_names(), self.p_values(self.read(responses)).T.numpy()))
+    p = self.p_values(self.read(responses)).masked_fill(~finite_rows(responses)[:, None], torch.nan)
+    return dict(zip(self.signal_names(), p.T.numpy()))
 
 # %% ../nbs/05d_general.ipynb #1712db25
 class _Passing:
