@@ -214,7 +214,7 @@ class _Rows:
 
 # %% ../nbs/03_observations.ipynb #dd89c5d6
 def check_index(index, n): # n: how many images there are, None where that is not known yet
-    "Numbers of images must be as many as these"
+    "`TypeError` or `ValueError` unless these are the numbers of so many images"
     if index is None: return
     if not isinstance(index, Tensor): raise TypeError(f'index: expected a tensor (N,), got {type(index).__name__}')
     if n is None or tuple(index.shape) == (n,): return
