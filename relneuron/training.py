@@ -346,10 +346,16 @@ class Recipe:
     epsilon: float = 0. # L-inf size of attacks to learn from; 0: from the images themselves
     attack_steps: int = 10 # of each attack
     ramp: float = .5 # share of the training over which epsilon grows
+    restart: float = 0. # highest learning rate of a second training, which goes on where the first ended; 0: none
 
     @property
-    def settings(self) -> dict: # what `train` is called with
+    def settings(self) -> dict: # all but the network and its data
         return {k: v for k, v in asdict(self).items() if k not in ('model', 'data')}
+
+    @property
+    def trainings(self) -> list: # what `train` is called with, once or twice
+        first = {k: v for k, v in self.settings.items() if k != 'restart'}
+        return [first, first | dict(lr=self.restart, seed=1)] if self.restart else [first]
 
 # %% ../nbs/01a_training.ipynb #7efa3f09
 RECIPES = {
@@ -370,7 +376,7 @@ def train_recipe(
     name: str, # a key of `RECIPES`
     path, # checkpoint to write
     device = 'cpu', # where to train
-    resume = None, # see `train`
+    resume = None, # see `train`; a restart keeps a state of its own beside it
     epochs: int = None, # instead of the recipe's
     compile: bool = False, # see `train`
     test_every: int = 1, # likewise
@@ -383,8 +389,11 @@ def train_recipe(
     torch.manual_seed(0)
     model = build(recipe.model).to(device)
     data, test = load_data(recipe.data), load_data(recipe.data, 'test')
-    how = dict(recipe.settings, resume=resume, compile=compile, test_every=test_every, show=show)
-    records = train(model, data, test, **how)
+    records = []
+    for k, how in enumerate(recipe.trainings):
+        state = f'{resume}.{k}' if resume and k else resume
+        new = train(model, data, test, **how, resume=state, compile=compile, test_every=test_every, show=show)
+        records += [dict(r, epoch=r['epoch'] + k*recipe.epochs) for r in new]
     held = {f'{e:g}': accuracy_under_attack(model, test[:1000], e) for e in (.1, .2, .3) if recipe.epsilon}
     save_checkpoint(model, path, recipe.model, data=recipe.data, recipe=recipe.settings, seed=0,
                     torch=torch.__version__, device=str(device), compile=compile, records=records,
