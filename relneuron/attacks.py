@@ -34,11 +34,11 @@ def _fill(x_adv, rows, shards, keys):
     return rows[~found]
 
 # %% ../nbs/02_attacks.ipynb #6b32fd8b
-def _attack_all(task, right, batch_size=200, shards=None, show=False, capture=False) -> Tensor: # (N, C, H, W)
+def _attack_all(task, right, batch_size=200, shards=None, show=False) -> Tensor: # (N, C, H, W)
     "The images that the model has right, attacked, or found in the shards; the others as they are"
     x_adv = task.data.x.clone()
     shards = None if shards is None else task.shards(shards)
-    left, fmodel = _fill(x_adv, right.nonzero()[:, 0], shards, task.keys), foolbox_model(task.model, capture)
+    left, fmodel = _fill(x_adv, right.nonzero()[:, 0], shards, task.keys), foolbox_model(task.model)
     parts = list(left.split(whole(batch_size, 'batch_size')))
     if shards: random.Random().shuffle(parts) # two processes that start together seldom attack the same batch
     for part in progress(parts, desc=type(task.attack).__name__, show=show):
@@ -70,13 +70,12 @@ def run_attack(
     shards = None, # folder in which attacked images are kept and found again; see `Shards`
     seed: int = 0, # of random attacks; it holds for a batch, another `batch_size` draws other random numbers
     show: bool = None, # progress bar
-    capture: bool = False, # quicker on a GPU; see `foolbox_model`
 ) -> Adversarials: # on the CPU
     "Attack the images that the model has right and keep those that it then gets wrong; `ValueError` where none is"
     check_epsilon(attack, epsilon)
     right = check_task(model, data, attack)
     task = AttackTask(model, data, attack, epsilon, targets, seed)
-    return _successful(task, _attack_all(task, right, batch_size, shards, show, capture), right)
+    return _successful(task, _attack_all(task, right, batch_size, shards, show), right)
 
 # %% ../nbs/02_attacks.ipynb #118b3336
 def _packed(task, shards, folder):

@@ -6,7 +6,6 @@
 __all__ = ['as_attacked', 'foolbox_model', 'goal', 'check_targets', 'is_adversarial', 'loss_gradient', 'sliced']
 
 # %% ../nbs/01d_foolbox_networks.ipynb #55c7ac6a
-from collections import Counter
 from collections.abc import Callable
 
 import torch
@@ -38,46 +37,19 @@ def as_attacked(
     return call
 
 # %% ../nbs/01d_foolbox_networks.ipynb #b7371f67
-_COMMON = 8 # a shape that has come so often is captured
-
-class _Captured:
-    "A network as attacks call it, whose passes for each shape of batch that comes often are CUDA graphs"
-    def __init__(self, call):
-        self.call, self.seen, self.graphs, self.turn = call, Counter(), {}, 0
-
-    def graph(self, x): # of this shape
-        if not self.graphs: self.pool = torch.cuda.graph_pool_handle() # one for all, as no two are under way together
-        if x.shape not in self.graphs:
-            example = (x.detach().clone().requires_grad_(),)
-            self.graphs[x.shape] = torch.cuda.make_graphed_callables(self.call, example, pool=self.pool)
-        return self.graphs[x.shape]
-
-    def __call__(self, x):
-        self.seen[x.shape] += x.is_cuda and x.requires_grad
-        if not x.requires_grad or self.seen[x.shape] < _COMMON: return self.call(x)
-        self.turn = turn = self.turn + 1
-        def back(g): # the memory of a graph is written again by the next pass
-            if turn == self.turn: return g.clone()
-            raise RuntimeError('capture: expected a gradient before the next forward pass; this attack needs False')
-        x = x.clone()
-        x.register_hook(back)
-        return self.graph(x)(x).clone()
-
 class _Around(nn.Module):
     "A network as foolbox may call it; the network itself is none of its modules, so foolbox cannot move it"
-    def __init__(self, model, capture):
+    def __init__(self, model):
         super().__init__()
-        call = as_attacked(model)
-        self.call, self.training = _Captured(call) if capture else call, False
+        self.call, self.training = as_attacked(model), False
     def forward(self, x): return self.call(x)
 
 def foolbox_model(
     model: nn.Module, # classifier of images in [0, 1]
-    capture: bool = False, # on a GPU, make CUDA graphs of passes for gradients; the network may not decide by values
 ) -> 'foolbox.PyTorchModel':
     "The model as foolbox wants it: bounds (0, 1), on its own device; to be used inside `frozen(model)`"
     import foolbox
-    return foolbox.PyTorchModel(_Around(model, capture), bounds=(0, 1), device=device_of(model))
+    return foolbox.PyTorchModel(_Around(model), bounds=(0, 1), device=device_of(model))
 
 # %% ../nbs/01d_foolbox_networks.ipynb #c22ec6ab
 def goal(
