@@ -365,7 +365,7 @@ RECIPES = {
     'lenet-mnist-robust': Recipe('lenet', 'mnist', epochs=6, batch_size=128, lr=3e-3, weight_decay=0., epsilon=.3,
                                  attack_steps=3),
     'densenet-cifar10': Recipe('densenet', 'cifar10', epochs=33, batch_size=128, lr=.2, optimizer='sgd',
-                               weight_decay=5e-4, shift=4, flip=True),
+                               weight_decay=5e-4, shift=4, flip=True, restart=.1),
     # for two CPU cores
     'densenet-cifar10-cpu': Recipe('densenet', 'cifar10', epochs=2, batch_size=64, lr=.1, optimizer='sgd',
                                    weight_decay=5e-4, flip=True, bf16=True),
