@@ -10,7 +10,7 @@ __all__ = ['DETECTORS', 'ATTACKERS', 'FIRST', 'learned', 'AdaptiveStudy', 'fitte
 # %% ../nbs/08j_adaptive_study.ipynb #b279d44b
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -121,18 +121,17 @@ class Setting:
         cache, # folder for what is made
         shards = None, # folder of attacked images, see `run_attack`; one in `cache` without it
     ):
-        self.study, self.stages = study, Stages(cache)
-        self.model, s = load_model(study.model), study
-        train, test = load_data(s.data).first(s.n_per_class), load_data(s.data, 'test')
-        self.images = _first_right(self.model, test[:s.held_out[0]], s.n)
-        self.calibrate, self.fresh = (test[a:b] for a, b in zip(s.held_out, s.held_out[1:]))
-        attack, arguments = make_attack('fgsm', s.preset)
+        self.study, self.stages, self.model = study, Stages(cache), load_model(study.model)
+        train, test = load_data(study.data).first(study.n_per_class), load_data(study.data, 'test')
+        a, b, c = study.held_out
+        self.images, self.fresh = _first_right(self.model, test[:a], study.n), test[b:c]
+        attack, arguments = make_attack('fgsm', study.preset)
         how = dict(arguments, shards=shards or self.stages.folder/'shards', show=False)
         attacked = run_attack(self.model, train, attack, **how)
-        donors = train.first(s.donors_per_class).x
-        self.further = Given(test[s.held_out[2]:s.held_out[2] + 1000])
-        given = self.model, train, attacked.x_adv, self.calibrate, self.images.x, self.images.y, donors
-        self.network, self.train, self.attacked, self.calibration, self.x, self.y, self.donors = map(Given, given)
+        self.network, self.train, self.attacked = Given(self.model), Given(train), Given(attacked.x_adv)
+        self.calibration, self.further = Given(test[a:b]), Given(test[c:c + 1000])
+        self.x, self.y = Given(self.images.x), Given(self.images.y)
+        self.donors = Given(train.first(study.donors_per_class).x)
 
     def detector(self, name): # stage
         det, fpr = DETECTORS[name](self.study), self.study.fpr
@@ -140,7 +139,7 @@ class Setting:
         return self.stages(fitted, det, self.network, self.train, self.attacked, self.calibration, fpr, fresh=fresh)
 
     def evaded(self, name, attacker): # stage; detectors and attackers left out of the study do not change its key
-        some = AdaptiveStudy(**asdict(self.study) | dict(detectors=(name,), attackers=(attacker,)))
+        some = replace(self.study, detectors=(name,), attackers=(attacker,))
         return self.stages(evaded, self.detector(name), self.network, attacker, some, self.x, self.y, self.donors)
 
 # %% ../nbs/08j_adaptive_study.ipynb #a1c4902a
@@ -325,8 +324,8 @@ def _curve(ax, evasion, label, **kw):
     ax.plot([0, *evasion.epsilons.tolist()], [0, *evasion.rates.tolist()], label=label, **kw)
     ax.tick_params(labelsize=8)
 
-def _panel(ax, record, name, drawn): # of one detector: a curve for each of these attackers
-    of_detector, wrong = evasions(record)[name], wrongs(record)
+def _panel(ax, record, name, of_detector, drawn): # of one detector: a curve for each of these attackers
+    wrong = wrongs(record)
     for attacker, look in zip(drawn, _LOOKS):
         if attacker in of_detector: _curve(ax, of_detector[attacker], attacker, lw=1.2, **look)
     worst = of_detector['worst case']
@@ -344,13 +343,13 @@ def show_evasion(
 ): # the matplotlib figure
     "One panel a detector: the share of images that evade against epsilon, for each attacker"
     import matplotlib.pyplot as plt
-    names, drawn = list(evasions(record)), [a for a in attackers_of(record) if a not in without]
-    rows = -(-len(names)//cols)
+    found, drawn = evasions(record), [a for a in attackers_of(record) if a not in without]
+    rows, n = -(-len(found)//cols), len(found)
     fig, axs = plt.subplots(rows, cols, figsize=(3.1*cols, 2.6*rows), sharex=True, sharey=True, squeeze=False,
                             layout='constrained', dpi=150)
-    for ax, name in zip(axs.flat, names): _panel(ax, record, name, drawn)
-    for ax in axs.flat[len(names):]: ax.axis('off')
-    for ax in axs.flat[:len(names)][-cols:]: # the lowest of each column
+    for ax, (name, of_detector) in zip(axs.flat, found.items()): _panel(ax, record, name, of_detector, drawn)
+    for ax in axs.flat[n:]: ax.axis('off')
+    for ax in axs.flat[:n][-cols:]: # the lowest of each column
         ax.set_xlabel('epsilon (L-inf)', fontsize=8)
         ax.tick_params(labelbottom=True)
     for ax in axs[:, 0]: ax.set_ylabel('images evaded', fontsize=8)

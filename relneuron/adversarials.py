@@ -80,18 +80,15 @@ class Adversarials:
         return self.n_flipped/self.n_correct if self.n_correct else 0.
 
 # %% ../nbs/01c_adversarials.ipynb #551067db
-def _linf(d): return d.abs().amax(1)
-def _l2(d): return d.norm(dim=1)
-def _l0(d): return (d != 0).sum(1).float()
-_NORMS = dict(linf=_linf, l2=_l2, l0=_l0)
+_ORDERS = dict(linf=torch.inf, l2=2, l0=0)
 
 @patch
 def norms(self: Adversarials,
     p: str = 'linf', # 'linf', 'l2' or 'l0'
 ) -> Tensor: # (n,)
     "Size of each perturbation; l0 counts changed values"
-    if p not in _NORMS: raise ValueError(f'p: expected one of {", ".join(_NORMS)}, got {p!r}')
-    return _NORMS[p]((self.x_adv - self.x).flatten(1))
+    if p not in _ORDERS: raise ValueError(f'p: expected one of {", ".join(_ORDERS)}, got {p!r}')
+    return torch.linalg.vector_norm((self.x_adv - self.x).flatten(1), _ORDERS[p], dim=1)
 
 # %% ../nbs/01c_adversarials.ipynb #d3c34b0c
 _TENSORS = ('x', 'x_adv', 'y', 'y_adv', 'index')

@@ -18,7 +18,7 @@ from torch import nn
 
 from .adversarials import attack_params
 from .core import device_of, fingerprint, frozen, listed, logits, number, undecided, whole
-from .foolbox_networks import check_targets, goal, is_adversarial
+from .foolbox_networks import check_targets, is_adversarial
 from .shards import Shards, attack_keys
 
 # %% ../nbs/01e_attack_tasks.ipynb #922f20c3
@@ -41,10 +41,11 @@ def check_epsilon(
 ): # a plain number, or None
     "Raise `TypeError` or `ValueError` unless the size is one that the attack can use"
     from foolbox.attacks.base import FixedEpsilonAttack
-    if epsilon is None and isinstance(attack, FixedEpsilonAttack):
+    if epsilon is None:
+        if not isinstance(attack, FixedEpsilonAttack): return None
         raise ValueError(f'epsilon: {type(attack).__name__} makes perturbations of a given size; expected a number')
-    epsilon = epsilon if epsilon is None else number(epsilon, 'epsilon')
-    if epsilon is not None and epsilon <= 0: raise ValueError(f'epsilon: expected a positive number, got {epsilon}')
+    epsilon = number(epsilon, 'epsilon')
+    if epsilon <= 0: raise ValueError(f'epsilon: expected a positive number, got {epsilon}')
     return epsilon
 
 # %% ../nbs/01e_attack_tasks.ipynb #5d0545f1

@@ -99,7 +99,7 @@ def ours(run: Run) -> dict: # name → detector, not fitted
 # %% ../nbs/08f_comparison_study.ipynb #72522f0b
 def shown_attacks(seed: int = 0) -> dict: # name → detector, not fitted
     "Detectors of others that learn from attacked images, as ours do"
-    return {name: SupervisedLID(summed=name != 'multiLID', seed=seed) for name in ('LID, supervised', 'multiLID')}
+    return {'LID, supervised': SupervisedLID(seed=seed), 'multiLID': SupervisedLID(summed=False, seed=seed)}
 
 # %% ../nbs/08f_comparison_study.ipynb #f0f5fbb6
 def all_scores(
@@ -143,9 +143,9 @@ def uncalibrated(
     attack: str, # which
 ) -> dict: # 'found_uncalibrated', 'false_positives_uncalibrated'; None where there is no such threshold
     "Shares of attacked and of clean images above the detector's own threshold"
-    default, names = scores['default'].item(), ('found_uncalibrated', 'false_positives_uncalibrated')
-    if np.isnan(default): return dict.fromkeys(names)
-    return {name: float((scores[k].numpy() > default).mean()) for name, k in zip(names, (attack, 'clean'))}
+    default = scores['default'].item()
+    def above(k): return None if np.isnan(default) else float((scores[k].numpy() > default).mean())
+    return dict(found_uncalibrated=above(attack), false_positives_uncalibrated=above('clean'))
 
 # %% ../nbs/08f_comparison_study.ipynb #540a4135
 def judged(

@@ -6,9 +6,9 @@
 __all__ = ['milliseconds', 'costs', 'scored_as_attacked', 'scored_together', 'known_of', 'auroc_error']
 
 # %% ../nbs/08ea_controls.ipynb #70ff4303
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from timeit import timeit
 
 import numpy as np
 import torch
@@ -23,9 +23,7 @@ from .detection import DetectorForm # with it detectors have their `save`
 # %% ../nbs/08ea_controls.ipynb #af2e6184
 def milliseconds(work, n: int) -> float: # an image, of `n` that `work()` is about
     "How long a call takes"
-    begin = time.perf_counter()
-    work()
-    return (time.perf_counter() - begin)/n*1e3
+    return timeit(work, number=1)/n*1e3
 
 def costs(
     det, # fitted

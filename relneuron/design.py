@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COMPARED', 'EXPERIMENTS', 'check_sizes', 'Experiment', 'cell', 'parts', 'mus_used', 'network_for', 'at_scale',
-           'number_each', 'experiment', 'presets_of', 'join', 'in_turn', 'as_told']
+           'number_each', 'experiment', 'presets_of', 'join', 'in_turn', 'lesson', 'as_told']
 
 # %% ../nbs/080_design.ipynb #ad106593
 from dataclasses import dataclass, fields, replace
@@ -237,6 +237,17 @@ def in_turn(
     keep = torch.ones(n, dtype=torch.bool)
     if draw is not None: keep = torch.rand(n, generator=torch.Generator().manual_seed(draw[0])) < draw[1]
     return join([s[keep[s.index] & (s.index % len(several) == k)] for k, s in enumerate(several)])
+
+def lesson(
+    clean: Responses, # to the training images
+    several: list, # `Responses` to them attacked, of one attack each
+    n: int, # training images
+    draw: tuple, # see `in_turn`
+    y: Tensor, # (n,) true classes
+) -> tuple: # (clean, attacked `Responses`, classes of the clean)
+    "What `fit_responses` learns from"
+    seen = in_turn([clean], n, draw)
+    return seen, in_turn(several, n, draw), y[seen.index]
 
 # %% ../nbs/080_design.ipynb #43f8e521
 def as_told(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['attacked_images', 'observed', 'clean_responses', 'attacked_responses', 'selections', 'forest_scores', 'Run',
            'sets_of', 'record_fields', 'run_experiment', 'EXPERIMENTS', 'Experiment', 'as_told', 'at_scale', 'cell',
-           'check_sizes', 'experiment', 'in_turn', 'join', 'mus_used', 'network_for', 'number_each', 'parts',
+           'check_sizes', 'experiment', 'in_turn', 'join', 'lesson', 'mus_used', 'network_for', 'number_each', 'parts',
            'presets_of', 'Record', 'attack_summary', 'environment', 'fits', 'flatten', 'key_of', 'read_record',
            'records_in', 'settings_of', 'unflatten', 'write_index']
 
@@ -26,7 +26,7 @@ from .attacks import Adversarials, pack_shards, run_attack, unpack_shards
 from .core import Given, Stages, device_of, fingerprint, stage
 from .data import load_data
 from .design import (EXPERIMENTS, Experiment, as_told, at_scale, cell, check_sizes, experiment, in_turn, join,
-                              mus_used, network_for, number_each, parts, presets_of)
+                              lesson, mus_used, network_for, number_each, parts, presets_of)
 from .detection import RelevantNeuronDetector, forest
 from .judging import detection_metrics
 from .lasso import TOL, mu_lasso
@@ -41,8 +41,8 @@ from .workers import Team
 # %% ../nbs/08_experiments.ipynb #2a0c1193
 _all_ = [ # settings and records too: whoever runs experiments finds them here
     'EXPERIMENTS', 'Experiment', 'as_told', 'at_scale', 'cell', 'check_sizes', 'experiment', 'in_turn', 'join',
-    'mus_used', 'network_for', 'number_each', 'parts', 'presets_of', 'Record', 'attack_summary', 'environment',
-    'fits', 'flatten', 'key_of', 'read_record', 'records_in', 'settings_of', 'unflatten', 'write_index']
+    'lesson', 'mus_used', 'network_for', 'number_each', 'parts', 'presets_of', 'Record', 'attack_summary',
+    'environment', 'fits', 'flatten', 'key_of', 'read_record', 'records_in', 'settings_of', 'unflatten', 'write_index']
 
 # %% ../nbs/08_experiments.ipynb #d17133d7
 @stage(Adversarials, ignore=('batch_size', 'shards', 'show', 'team'))
@@ -82,10 +82,9 @@ def selections(several, n, draw, y, mus, solver='active-set', tol=TOL, min_weigh
 def forest_scores(clean, several, n, draw, y, mask, with_label, classifier, tested):
     "Train the detector of a cell, and score all `tested` responses; with the seconds this took"
     begin = time.perf_counter()
-    seen = in_turn([clean], n, draw)
     units = RelevantUnits(mask, clean.units)
     det = RelevantNeuronDetector(unit_set=units, with_label=with_label, classifier=classifier)
-    det.fit_responses(seen, in_turn(several, n, draw), y[seen.index])
+    det.fit_responses(*lesson(clean, several, n, draw, y))
     scores = {k: torch.from_numpy(det.score_responses(r)).float() for k, r in tested.items()}
     return dict(scores, seconds=torch.tensor(time.perf_counter() - begin))
 
@@ -112,6 +111,9 @@ class Run:
     @property
     def shards(self): return self.stages.folder/'shards' # folder of finished batches
 
+    @property
+    def how(self): return dict(shards=self.shards, show=self.show, team=self.team) # of stages; no part of their keys
+
     def make(self, stages: list):
         "Have the workers make those stages that are not there, if there are any; else each is made when asked for"
         if self.team is not None: self.team.make(stages, self.shards, self.show)
@@ -124,7 +126,7 @@ def images(self: Run, split: str, attack: str) -> Given: # of an `ImageSet`
     n = n_per_class if split == 'train' else n_test
     if (split, n) not in self._images:
         whole = self.whole[split]
-        self._images[split, n] = Given(whole.first(n) if split == 'train' else whole if n is None else whole[:n])
+        self._images[split, n] = Given(whole.first(n) if split == 'train' else whole[:n]) # all where it is None
     return self._images[split, n]
 
 @patch
@@ -137,21 +139,19 @@ def labels(self: Run, split: str, attack: str) -> Tensor: # (N,) true classes
 def adversarials(self: Run, split: str, attack: str, among: str = None):
     "Stage: what `attack` leaves of its images, or of those it has in common with others (`among`)"
     images, preset = self.images(split, among or attack), self.presets[split][attack]
-    how = dict(batch_size=self.batch_size, shards=self.shards, show=self.show, team=self.team)
-    return self.stages(attacked_images, self.network, images, preset, self.exp.seed, **how)
+    return self.stages(attacked_images, self.network, images, preset, self.exp.seed, self.batch_size, **self.how)
 
 # %% ../nbs/08_experiments.ipynb #47d47b8a
 @patch
 def clean(self: Run, split: str, attack: str):
     "Stage: responses to the clean images of an attack"
-    how = dict(show=self.show, shards=self.shards, team=self.team)
-    return self.stages(clean_responses, self.network, self.images(split, attack), self.units, **how)
+    return self.stages(clean_responses, self.network, self.images(split, attack), self.units, **self.how)
 
 @patch
 def attacked(self: Run, split: str, attack: str, among: str = None):
     "Stage: responses to the images that an attack left"
-    attacked, how = self.adversarials(split, attack, among), dict(show=self.show, shards=self.shards, team=self.team)
-    return self.stages(attacked_responses, self.network, attacked, self.units, **how)
+    adv = self.adversarials(split, attack, among)
+    return self.stages(attacked_responses, self.network, adv, self.units, **self.how)
 
 # %% ../nbs/08_experiments.ipynb #57e891a7
 @patch
@@ -161,14 +161,18 @@ def learned_from(self: Run, attack: str, seed: int) -> dict: # `several`, `n`, `
     draw = None if seed == self.exp.seed else (seed, self.exp.draw)
     return dict(several=several, n=len(self.labels('train', attack)), draw=draw)
 
+@patch
+def taught(self: Run, attack: str, seed: int) -> dict: # `clean`, `y`, `several`, `n`, `draw` of the stages
+    "All that a detector learns from, as `lesson` takes it"
+    return dict(clean=self.clean('train', attack), y=self.labels('train', attack), **self.learned_from(attack, seed))
+
 # %% ../nbs/08_experiments.ipynb #9e779f30
 @patch
 def training(self: Run, attack: str, seed: int) -> tuple: # (clean, attacked `Responses`, classes of the clean)
     "What a detector learns from, as `fit_responses` takes it"
-    source = self.learned_from(attack, seed)
-    clean = in_turn([self.clean('train', attack).value], source['n'], source['draw'])
-    attacked = in_turn([s.value for s in source['several']], source['n'], source['draw'])
-    return clean, attacked, self.labels('train', attack)[clean.index]
+    source = self.taught(attack, seed)
+    clean, several = source.pop('clean').value, [s.value for s in source.pop('several')]
+    return lesson(clean, several, **source)
 
 # %% ../nbs/08_experiments.ipynb #1aaebbef
 @patch
@@ -217,9 +221,8 @@ def scored(self: Run,
     "Scores of the test images, clean and attacked"
     attack, seed = cell['attack'], cell['seed']
     mask, with_label = as_told(self.relevant(cell)[0].mask, cell['with_label'])
-    learned = dict(clean=self.clean('train', attack), y=self.labels('train', attack), **self.learned_from(attack, seed))
     detector = dict(mask=mask, with_label=with_label, classifier=forest(self.exp.trees, seed))
-    return self.stages(forest_scores, **learned, **detector, tested=self.met(tested or [attack]))
+    return self.stages(forest_scores, **self.taught(attack, seed), **detector, tested=self.met(tested or [attack]))
 
 @patch
 def scores(self: Run, cell: dict, tested: tuple = ()) -> dict: # see `scored`
@@ -262,10 +265,11 @@ def travel(self: Run,
 ) -> dict: # 'attack split' → what `carry` gives
     "Call `carry` for the images of every attack"
     results = {}
-    for a, s in ((a, s) for a in self.exp.attacks for s in self.exp.splits(a)):
-        attack, settings = self.presets[s][a].make()
-        settings |= dict(seed=self.exp.seed, shards=self.shards, folder=folder)
-        results[f'{a} {s}'] = carry(self.model, self.images(s, a).value, attack, **settings, **arguments)
+    for a in self.exp.attacks:
+        for s in self.exp.splits(a):
+            attack, settings = self.presets[s][a].make()
+            settings |= dict(seed=self.exp.seed, shards=self.shards, folder=folder)
+            results[f'{a} {s}'] = carry(self.model, self.images(s, a).value, attack, **settings, **arguments)
     return results
 
 # %% ../nbs/08_experiments.ipynb #73acc871

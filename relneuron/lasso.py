@@ -79,17 +79,17 @@ def _by_root(mo: Moments, mu):
 def _refined(mo, W, mu, tol, max_iter):
     "W, objectives and gaps; better ones where the gap is above `tol`, so far as they can be found"
     value, gap = certificate(mo, W, mu)
-    ways = {'root': lambda some, w: _by_root(some, mu),
-            'spg': lambda some, w: spg_weights(some, mu, w, tol, min(max_iter, 1000) if mo.lazy else max_iter)}
-    if mo.lazy or len(mo.G) > 4096: del ways['root']
-    for way in ways.values():
+    def by_root(some, _): return _by_root(some, mu)
+    def by_spg(some, W): return spg_weights(some, mu, W, tol, min(max_iter, 1000) if mo.lazy else max_iter)
+    for way in (by_spg,) if mo.lazy or len(mo.G) > 4096 else (by_root, by_spg):
         failed = np.flatnonzero(~accepted(gap, tol))
         if not len(failed): break
         some = mo.of(failed)
         V = way(some, W[failed])
-        new = V, *certificate(some, V, mu)
-        better = new[2] < gap[failed]
-        for kept, v in zip((W, value, gap), new): kept[failed[better]] = v[better]
+        new_value, new_gap = certificate(some, V, mu)
+        better = new_gap < gap[failed]
+        at = failed[better]
+        W[at], value[at], gap[at] = V[better], new_value[better], new_gap[better]
     return W, value, gap
 
 # %% ../nbs/03b_lasso.ipynb #0381159a

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from .attacks import Adversarials
 from .core import progress, stage
 from .detection import DetectorForm, RelevantNeuronDetector, forest
-from .experiments import Run, flatten, in_turn, unflatten
+from .experiments import Run, flatten, lesson, unflatten
 from .explanation import explain
 from .maps import compare_changes, map_changes, with_random
 from .selection import four_sets
@@ -25,16 +25,14 @@ from .selection import four_sets
 @stage(DetectorForm)
 def fitted(det, clean, several, n, draw, y):
     "A detector that has learned"
-    seen = in_turn([clean], n, draw)
-    return det.fit_responses(seen, in_turn(several, n, draw), y[seen.index])
+    return det.fit_responses(*lesson(clean, several, n, draw, y))
 
 # %% ../nbs/08b_map_study.ipynb #13301378
 def paper_detector(run: Run, attack: str): # a stage
     "The paper's detector for the smallest mu: shared units, with the label"
     e = run.exp
     det = RelevantNeuronDetector(mu=min(e.mus), rectify=e.rectify, seed=e.seed, classifier=forest(e.trees, e.seed))
-    learned = dict(clean=run.clean('train', attack), y=run.labels('train', attack), **run.learned_from(attack, e.seed))
-    return run.stages(fitted, det, **learned)
+    return run.stages(fitted, det, **run.taught(attack, e.seed))
 
 # %% ../nbs/08b_map_study.ipynb #1254a08f
 def views(adv: Adversarials) -> dict: # name → arguments of `set_cam`

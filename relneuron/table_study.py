@@ -12,6 +12,7 @@ __all__ = ['make_forests', 'cells_of', 'cells_only', 'confidence', 'paired', 'pu
 import time
 from itertools import combinations, product
 from tempfile import TemporaryDirectory
+from timeit import repeat
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from .baselines import LogitMargin, MaximumSoftmax
 from .core import logits, progress, stage
 from .detection import RelevantNeuronDetector, forest
 from .distances import distance_groups, separation
-from .experiments import Run, cell, in_turn, parts, unflatten
+from .experiments import Run, cell, lesson, parts, unflatten
 from .judging import detection_metrics, identity_control, mcnemar
 from .lasso import TOL, MuLasso, mu_lasso
 from .margin import RelevantMarginDetector, classifiers
@@ -200,10 +201,10 @@ def compared_sets(on_clean: RelevantUnits, on_attacked: RelevantUnits, alive, se
 @stage('tensors')
 def group_distances(clean, several, n, draw, y, mu, on_clean, on_attacked, seed, kept):
     "'set/group' → a sample of the distances, 'separation/set/pair' → a probability"
-    seen, attacked, found = in_turn([clean], n, draw), in_turn(several, n, draw), {}
+    (seen, attacked, y), found = lesson(clean, several, n, draw, y), {}
     both = [RelevantUnits(masks[str(mu)], seen.units, mu) for masks in (on_clean, on_attacked)]
     for name, mask in compared_sets(*both, seen.alive, seed).items():
-        groups = distance_groups(seen, attacked, y[seen.index], mask)
+        groups = distance_groups(seen, attacked, y, mask)
         apart = {pair: torch.tensor(p, dtype=torch.float64) for pair, p in separation(groups).items()}
         found |= {f'separation/{name}/{pair}': p for pair, p in apart.items()}
         for group, values in groups.items():
@@ -220,9 +221,8 @@ def distances(
     "Distances to the class centroids over all units, relevant, shared and random ones (Figures 2 and 3)"
     seed, mu = run.exp.seed, min(run.exp.mus)
     on_clean, on_attacked = run.selections(attack, seed)
-    learned = dict(clean=run.clean('train', attack), y=run.labels('train', attack), **run.learned_from(attack, seed))
-    samples = unflatten(run.stages(group_distances, **learned, mu=mu, on_clean=on_clean, on_attacked=on_attacked,
-                                   seed=seed, kept=n).value)
+    how = dict(mu=mu, on_clean=on_clean, on_attacked=on_attacked, seed=seed, kept=n)
+    samples = unflatten(run.stages(group_distances, **run.taught(attack, seed), **how).value)
     apart = samples.pop('separation')
     return {name: {pair: p.item() for pair, p in pairs.items()} for name, pairs in apart.items()}, samples
 
@@ -262,19 +262,14 @@ def look_alikes(run: Run, attack: str, n: int = 500) -> dict: # shares, and numb
 
 # %% ../nbs/08a_table_study.ipynb #787bf06b
 def _best(work, n: int) -> float: # milliseconds an image, of three runs
-    def seconds():
-        begin = time.perf_counter()
-        work()
-        return time.perf_counter() - begin
-    return min(seconds() for _ in range(3))/n*1e3
+    return min(repeat(work, number=1, repeat=3))/n*1e3
 
 @stage('json')
 def milliseconds(model, images, units, seen, clean, several, n, draw, y, mu, classifier, first):
     "A forward pass, with the responses of all units, and the forest on top: milliseconds an image, in batches of 256"
     x, few = images.x[:first], seen[:first]
     det = RelevantNeuronDetector(mu=mu, classifier=classifier)
-    learned = in_turn([clean], n, draw)
-    det.fit_responses(learned, in_turn(several, n, draw), y[learned.index])
+    det.fit_responses(*lesson(clean, several, n, draw, y))
     return dict(forward=_best(lambda: logits(model, x, show=False), len(x)),
                 with_responses=_best(lambda: observe(model, x, units, show=False), len(x)),
                 forest=_best(lambda: det.score_responses(few), len(x)))
@@ -282,10 +277,9 @@ def milliseconds(model, images, units, seen, clean, several, n, draw, y, mu, cla
 def overhead(run: Run, n: int = 1000) -> dict: # milliseconds an image, in batches of 256
     "The network's forward pass alone, with the responses of all units, and what features and forest take on top"
     attack, e = run.exp.learned[0], run.exp
-    learned = dict(clean=run.clean('train', attack), y=run.labels('train', attack), **run.learned_from(attack, e.seed))
     seen = run.network, run.images('test', attack), run.units, run.clean('test', attack)
     settings = dict(mu=min(e.mus), classifier=forest(e.trees, e.seed), first=n)
-    return run.stages(milliseconds, *seen, **learned, **settings).value
+    return run.stages(milliseconds, *seen, **run.taught(attack, e.seed), **settings).value
 
 # %% ../nbs/08a_table_study.ipynb #54758d7d
 def shown_table(run: Run) -> tuple: # (results, pictures)

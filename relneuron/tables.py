@@ -65,8 +65,8 @@ def command(
     settings = {f.name: getattr(exp, f.name) for f in fields(exp) if f.name not in ('name', 'data', 'model', 'table')}
     changed = {k: v for k, v in settings.items() if v != getattr(usual[scale], k)}
     if set(changed) - set(_OPTIONS):
-        told = [*map(repr, (exp.name, exp.data, scale, exp.model)), *(f'{k}={v!r}' for k, v in changed.items())]
-        return f'run_experiment(experiment({", ".join(told)}))'
+        given = [*map(repr, (exp.name, exp.data, scale, exp.model)), *(f'{k}={v!r}' for k, v in changed.items())]
+        return f'run_experiment(experiment({", ".join(given)}))'
     line = ['relneuron run', exp.name, '--data', exp.data, '--scale', scale]
     if exp.model != f'lenet-{exp.data}': line += ['--model', exp.model]
     for setting, option in _OPTIONS.items():
@@ -95,16 +95,16 @@ def _header(record) -> dict:
             'units': f'{n:,} in {len(record.units)} layers, {paper_units(record):,} with the outputs',
             'forests': f'{e.trees:,} trees, seed {e.seed}'}
     if 'cells' in record.results: head['time of the forests alone'] = forests_told(record)
-    where = f'{ran["device"]}, {ran["cores"]} cores; {versions}'
-    return head | {'run on': where, 'written': record.written, 'to repeat it': command(e)}
+    return head | {'run on': f'{ran["device"]}, {ran["cores"]} cores; {versions}', 'written': record.written,
+                   'to repeat it': command(e)}
 
 def circumstances(
     records, # see `listed`; or a dict: the name of a column → its record
 ): # a data frame of text: a column a record, named after its attacks where it has no other name
     "What was run, on what, and when"
     import pandas as pd
-    if isinstance(records, dict): return pd.DataFrame({name: _header(r) for name, r in records.items()})
-    return pd.DataFrame({', '.join(r.experiment.attacks): _header(r) for r in listed(records)})
+    if not isinstance(records, dict): records = {', '.join(r.experiment.attacks): r for r in listed(records)}
+    return pd.DataFrame({name: _header(r) for name, r in records.items()})
 
 # %% ../nbs/08c_tables.ipynb #51763fec
 def attacks_table(
@@ -171,8 +171,8 @@ def accuracy_error(
     cell: dict, # of a record
 ) -> float:
     "Standard error of the accuracy, were other test images drawn"
-    parts = (cell['n_clean'], cell['false_positive_rate']), (cell['n_attacked'], cell['detection_rate'])
-    return np.sqrt(sum(n*p*(1 - p) for n, p in parts))/sum(n for n, _ in parts)
+    n, m, p, q = (cell[k] for k in ('n_clean', 'n_attacked', 'false_positive_rate', 'detection_rate'))
+    return np.sqrt(n*p*(1 - p) + m*q*(1 - q))/(n + m)
 
 def errors_table(
     records, # see `listed`

@@ -278,8 +278,9 @@ def _attack(epsilon, steps, ramp): # what `attacked_parts` takes, checked; nothi
     return dict(epsilon=epsilon, steps=steps, ramp=ramp) if epsilon else {}
 
 def _steps_an_epoch(n, batch_size, compile): # of n images
-    if steps := n//batch_size if compile else -(-n//batch_size): return steps
-    raise ValueError(f'batch_size: expected at most the {n} images with compile, got {batch_size}')
+    if compile and batch_size > n:
+        raise ValueError(f'batch_size: expected at most the {n} images with compile, got {batch_size}')
+    return n//batch_size if compile else -(-n//batch_size)
 
 # %% ../nbs/01a_training.ipynb #11831121
 def train(
@@ -394,8 +395,10 @@ def train_recipe(
         state = f'{resume}.{k}' if resume and k else resume
         new = train(model, data, test, **how, resume=state, compile=compile, test_every=test_every, show=show)
         records += [dict(r, epoch=r['epoch'] + k*recipe.epochs) for r in new]
-    held = {f'{e:g}': accuracy_under_attack(model, test[:1000], e) for e in (.1, .2, .3) if recipe.epsilon}
+    attacked = {}
+    if recipe.epsilon:
+        attacked['under_attack'] = {f'{e:g}': accuracy_under_attack(model, test[:1000], e) for e in (.1, .2, .3)}
     save_checkpoint(model, path, recipe.model, data=recipe.data, recipe=recipe.settings, seed=0,
                     torch=torch.__version__, device=str(device), compile=compile, records=records,
-                    test_accuracy=records[-1]['test_accuracy'], **(dict(under_attack=held) if held else {}))
+                    test_accuracy=records[-1]['test_accuracy'], **attacked)
     return load_checkpoint(path, device)

@@ -75,18 +75,16 @@ def _walk_each(forest, x):
     return votes
 
 # %% ../nbs/04b_trees.ipynb #a9c2ea26
-class _Levels:
-    "The trees of forests level by level, made when first asked for and forgotten with the forest"
-    def __init__(self): self.known, self.lock = WeakKeyDictionary(), Lock()
-    def __call__(self, forest) -> LevelTrees:
-        with self.lock:
-            trees, levels = self.known.get(forest, (None, None))
-            if trees is None or len(trees) != len(forest.estimators_) or trees[0] is not forest.estimators_[0]:
-                levels = level_trees(forest.estimators_)
-                self.known[forest] = list(forest.estimators_), levels
-            return levels
+_KNOWN, _LOCK = WeakKeyDictionary(), Lock() # forest → its trees, and these level by level
 
-_levels = _Levels()
+def _levels(forest) -> LevelTrees:
+    "The trees of a forest level by level, made when first asked for and forgotten with the forest"
+    with _LOCK:
+        trees, levels = _KNOWN.get(forest, (None, None))
+        if trees != forest.estimators_: # none yet, or those of an earlier fit
+            levels = level_trees(forest.estimators_)
+            _KNOWN[forest] = list(forest.estimators_), levels
+        return levels
 
 # %% ../nbs/04b_trees.ipynb #d55aa687
 _FEW, _MANY = 32, 2_000 # rows that go down all trees at once, at most; rows a thread at least
