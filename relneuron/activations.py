@@ -21,7 +21,7 @@ from .core import as_input, check_labels, eager, frozen, loader_of, plain, whole
 from .detection import Detector
 from .layers import IMAGES_FIRST, channel_axis, gathered, hooked, layers_of
 from .observations import Responses, Units, check_responses, find_units
-from .scores import warn_of_guesses
+from .scores import check_finite, warn_of_guesses
 
 # %% ../nbs/06d_activations.ipynb #c4e33411
 @contextmanager
@@ -130,7 +130,7 @@ def __iter__(self: Passing):
         self.seen.append(batch_means(self.model, images, self.units, self.normalize))
         self._labels.append(labels)
         if self.sketched: self._sketches.append(sketch(images))
-        yield images
+        yield images, labels
 
 # %% ../nbs/06d_activations.ipynb #00b36b13
 def channel_means(
@@ -159,7 +159,9 @@ def whitener(
     "A matrix that gives vectors like these the covariance 1: lengths after it are Mahalanobis distances"
     covariance = torch.from_numpy(ledoit_wolf(residuals.double().numpy(), assume_centered=True)[0])
     if not covariance.trace() > 0: return torch.eye(len(covariance), dtype=torch.float64) # a layer that never responds
-    return torch.linalg.inv(torch.linalg.cholesky(covariance)).T.contiguous() # as a file brings it back
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    if failed: root = torch.linalg.cholesky(covariance + 1e-6*covariance.trace()*torch.eye(len(covariance)))
+    return torch.linalg.inv(root).T.contiguous() # as a file brings it back
 
 # %% ../nbs/06d_activations.ipynb #1f47980c
 @dataclass(frozen=True)
@@ -200,6 +202,7 @@ class MeansDetector(Detector):
         super().__init__(model, batch_size)
         self.normalize, self.layers, self.rectify = normalize, layers, rectify
 
+    def check_params(self): self.check_flags('normalize')
     def learn_means(self, clean, attacked, y): raise NotImplementedError # for subclasses: sets what ends in `_`
 
     def passing(self, x, units=None, name='x'): # for `fit`
@@ -218,6 +221,8 @@ def fit_responses(self: MeansDetector,
     if not len(check_responses(clean, 'clean')): raise ValueError('clean: expected means of at least one image')
     if self.needs_attacked and not len(check_responses(attacked, 'attacked')):
         raise ValueError('attacked: expected means of at least one image')
+    check_finite(clean, 'clean')
+    if self.needs_attacked: check_finite(replace(attacked, index=None), 'attacked') # named by their own positions
     y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
     self.learn_means(clean, attacked if self.needs_attacked else None, y)
     self.units_, self.n_classes_ = clean.units, clean.n_classes
@@ -237,14 +242,16 @@ def fit(self: MeansDetector,
     self.check_attacked(x_adv)
     if isinstance(x, Tensor) and y is not None: check_labels(y, len(x))
     clean, attacked = self.passing(x), None
-    known = vars(self.remember(clean)).copy() # which images, and which network
+    known = vars(self.remember(clean, y)).copy() # which images, and which network
+    check_finite(means := clean.means, 'x')
+    y = clean.labels if y is None else y
+    if y is not None: warn_of_guesses(means.pred, check_labels(y, len(means), means.n_classes))
     if self.needs_attacked:
         if isinstance(x_adv, Tensor): self.check_shape(x_adv, 'x_adv')
         other = self.passing(x_adv, clean.units, 'x_adv')
         for _ in other: pass
-        attacked = replace(other.means, index=origins(other.sketches, clean.sketches))
-    means, y = clean.means, clean.labels if y is None else y
-    if y is not None: warn_of_guesses(means.pred, check_labels(y, len(means), means.n_classes))
+        check_finite(attacked := other.means, 'x_adv')
+        attacked = replace(attacked, index=origins(other.sketches, clean.sketches))
     self.fit_responses(means, attacked, y)
     vars(self).update({k: known[k] for k in ('fit_images_', 'network_', 'shape_') if k in known})
     return self

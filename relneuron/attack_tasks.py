@@ -10,13 +10,13 @@ import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 import torch
 from torch import nn
 
 from .adversarials import attack_params
+from .contexts import check_slopes
 from .core import device_of, fingerprint, frozen, listed, logits, number, undecided, whole
 from .foolbox_networks import check_targets, is_adversarial
 from .shards import Shards, attack_keys
@@ -106,9 +106,7 @@ def _check_arguments(model, data, attack):
     if not callable(attack): raise TypeError(f'attack: expected an attack object, got {type(attack).__name__}')
     if not all(hasattr(data, k) for k in ('x', 'y', 'class_names')):
         raise TypeError(f'data: expected an ImageSet, got {type(data).__name__}')
-    if isinstance(model, nn.Module) and any(t.is_inference() for t in chain(model.parameters(), model.buffers())):
-        raise ValueError('model: its weights were made under torch.inference_mode, and no gradient passes them: '
-                         'attack copy.deepcopy(model), made outside of it')
+    if isinstance(model, nn.Module): check_slopes(model)
 
 # %% ../nbs/01e_attack_tasks.ipynb #1dfe7846
 def warn_of_nan(

@@ -44,7 +44,10 @@ DETECTORS = {
 }
 
 # %% ../nbs/09b_catalogue.ipynb #33bc7fd1
+_WORDS = {'True': True, 'False': False, 'None': None} # as Python has them
+
 def _value(text): # of a setting
+    if text in _WORDS: return _WORDS[text]
     for read in (json.loads, float): # '.5' is no JSON
         try: return read(text)
         except ValueError: pass

@@ -18,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from .arrivals import Arriving, arrivals, check_x_adv, near_hashes, true_classes
+from .contexts import no_autocast
 from .core import batches, check_labels, check_model, images_of, loader_of, whole
 from .observations import Responses, check_responses, find_units, observe, observing
 from .scores import (check_enough, check_finite, check_scores, finite_rows, network_key, plain_threshold,
@@ -32,12 +33,12 @@ def _of_its_shape(det, x): # the batches of a loader, refused where their shape 
         yield batch
 
 def _shape_checked(judge):
-    "A `score_samples` that looks at the shape of the images first"
+    "A `score_samples` that looks at the shape of the images first, and leaves no number to autocast"
     @wraps(judge)
     def score_samples(self, x, *args, **kw):
         if isinstance(x, Tensor): self.check_shape(x)
         elif getattr(self, 'shape_', None): x = _of_its_shape(self, loader_of(x))
-        return judge(self, x, *args, **kw)
+        with no_autocast(): return judge(self, x, *args, **kw)
     score_samples.checks_shape = True
     return score_samples
 
@@ -49,7 +50,8 @@ def _guarded(learn):
         try:
             self.forget()
             check_x_adv(args[0] if args else kw.get('x_adv'))
-            return learn(self, x, *args, **kw)
+            with torch.inference_mode(False), no_autocast(): # some train networks of their own
+                return learn(self, x, *args, **kw)
         except BaseException: # Ctrl-C is one
             vars(self).pop('fit_images_', None)
             raise
@@ -82,6 +84,10 @@ class Detector(BaseEstimator):
         super().__setattr__(name, plain_threshold(value) if name == 'threshold_' else value)
 
     def check_params(self): "For subclasses: `TypeError` or `ValueError`, naming the argument, for senseless settings"
+    def check_flags(self, *names): # for `check_params`
+        for name in names:
+            v = getattr(self, name)
+            if not isinstance(v, bool): raise TypeError(f'{name}: expected True or False, got {v!r}')
     def learn(self, clean, attacked, y): raise NotImplementedError # for subclasses: sets attributes that end in `_`
     def score(self, responses): raise NotImplementedError # for subclasses: (N,) floats, higher = more suspicious
     def reads(self): return None # for subclasses: (m,) bool, the units whose responses `score` looks at; None: all
@@ -221,6 +227,7 @@ def fit(self: Detector,
     for images in filter(None, (clean, attacked)):
         responses.append(observe(self.model, images.images, units, self.batch_size, name=images.name))
         check_finite(responses[-1], images.name)
+        if y is not None: check_labels(y, len(responses[0])) # of a loader it is known now how many images it brings
     y = clean.labels if y is None else y
     if y is not None: warn_of_guesses(responses[0].pred, y)
     if attacked and torch.isin(attacked.hashes[1], clean.hashes[1]).all():
@@ -320,11 +327,12 @@ def scorer(self: Detector) -> Scorer: # to be used in `with`
 
 # %% ../nbs/04c_contract.ipynb #3c1b59a8
 @patch
-def remember(self: Detector, x):
+def remember(self: Detector, x, y=None): # y: true classes, refused where the loader brings them too
     "For subclasses: `fit` of a detector that learns nothing: which images it was shown"
     self.forget()
     arriving = Arriving(x)
-    if self.model is not None: check_model(self.model, arriving.first)
+    n_classes = None if self.model is None else check_model(self.model, arriving.first)
+    if y is not None: true_classes(y, arriving, n_classes)
     for batch in batches(arriving.images)[0]: pass # checked, and a loader's images noted
     if self.model is not None: self.network_ = network_key(self.model)
     self.shape_, self.fit_images_ = arriving.shape, arriving.hashes[0]

@@ -17,11 +17,15 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor
 
-from .core import check_images, check_labels, listed
+from .core import check_images, check_labels, listed, whole
 from .pixels import (EXTENSIONS, arrays_of, class_labels, image_files, naming, numbered, open_npz, read_images,
                               sub_folders, to_images)
 
 # %% ../nbs/00_data.ipynb #ceee576d
+def _ordered(class_names): # in an order that is the same in every process
+    if not isinstance(class_names, (set, frozenset)): return class_names
+    raise TypeError('class_names: expected a tuple or list of strings, got a set, which has no order')
+
 @dataclass(frozen=True, repr=False)
 class ImageSet:
     "Images in [0, 1], their labels and the names of the classes"
@@ -34,7 +38,7 @@ class ImageSet:
 
     def __post_init__(self):
         check_images(self.x)
-        object.__setattr__(self, 'class_names', tuple(self.class_names))
+        object.__setattr__(self, 'class_names', tuple(_ordered(self.class_names)))
         object.__setattr__(self, 'y', check_labels(self.y, len(self.x), len(self.class_names)))
 
     def __len__(self): return len(self.x)
@@ -59,6 +63,7 @@ def first(self: ImageSet,
     n: int # images a class
 ) -> ImageSet: # at most `n * C` images, in their old order
     "The first `n` images of every class (paper §5.1); an error if a class has none"
+    n = whole(n, 'n')
     keep = [(self.y == c).nonzero()[:n, 0] for c in range(len(self.class_names))]
     empty = [str(name) for name, rows in zip(self.class_names, keep) if not len(rows)]
     if empty: raise ValueError(f'{self.name}: no image of class {listed(empty)}')
@@ -99,7 +104,7 @@ def from_npz(
     with open_npz(path) as f, naming(path):
         x, y = arrays_of(f, path, f'x_{split}', f'y_{split}')
         others = [class_labels(f[k], k) for k in ('y_train', 'y_test') if k in f.files]
-        y, names = numbered(class_labels(y, f'y_{split}'), class_names, others, f'y_{split}')
+        y, names = numbered(class_labels(y, f'y_{split}'), _ordered(class_names), others, f'y_{split}')
         return ImageSet(to_images(x, f'x_{split}'), y, names, name or Path(path).stem, split)
 
 # %% ../nbs/00_data.ipynb #10790867
@@ -117,7 +122,7 @@ def from_folder(
     if not path.is_dir(): raise FileNotFoundError(f'path: no folder {path}')
     folders = sub_folders(path)
     if not folders and image_files(path): raise ValueError(f'{path}: no sub-folders, one a class; {_UNLABELLED}')
-    names = tuple(class_names or folders)
+    names = tuple(_ordered(class_names) or folders)
     if set(folders) - set(names):
         raise ValueError(f'{path}: {listed(sorted(set(folders) - set(names)))} is none of the classes {listed(names)}')
     files = [(file, names.index(folder)) for folder in folders for file in image_files(path/folder)]

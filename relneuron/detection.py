@@ -6,6 +6,7 @@
 __all__ = ['relevant_features', 'forest', 'RelevantNeuronDetector', 'load', 'DetectorForm']
 
 # %% ../nbs/05_detection.ipynb #f44c74a8
+from warnings import warn
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from .attacks import run_attack
 from .contract import Detector, Scorer, check_scores, threshold_at
-from .core import number, whole
+from .core import listed, number, whole
 from .data import ImageSet
 from .lasso import SOLVERS, check_mus
 from .observations import Responses, find_units
@@ -154,10 +155,21 @@ def _check_set(self: RelevantNeuronDetector, clean):
     if got != want: raise ValueError('unit_set: expected {} classes and {}, got {} and {}'.format(*want, *got))
 
 @patch
+def _warn_of_absent(self: RelevantNeuronDetector, y):
+    "Of classes without images and so without units: images taken for them are all alike to the classifier"
+    if not self.with_label or type(self).features is not RelevantNeuronDetector.features: return
+    counts = self.relevant_.counts
+    absent = ((counts == 0) & (torch.bincount(y.cpu(), minlength=len(counts)) == 0)).nonzero()[:, 0].tolist()
+    if not absent: return
+    warn(f'y: no training image, and so no relevant unit, is of class {listed(absent)}: all images that the network '
+         'takes for such a class get one and the same score, which says nothing of them', stacklevel=6)
+
+@patch
 def learn(self: RelevantNeuronDetector, clean, attacked, y, **extra):
     "Select the units (`extra` goes to `choose`), and train the classifier on clean against attacked"
     self._check_set(clean)
     self.choose(clean, attacked, y, **extra)
+    self._warn_of_absent(y)
     self.profile_ = _profile(clean)
     features = torch.cat([self.features(clean), self.features(attacked)]).float().numpy()
     classifier = self.default_classifier() if self.classifier is None else clone(self.classifier)

@@ -43,6 +43,10 @@ def _maps(e, det, image):
     if general: every = weighted_mean(maps, torch.tensor([[u['share'] for u in e['units']]]))[0]
     return dict(maps=maps[0], map=every)
 
+def _maps_or_why(e, det, image): # for pictures: they can do without, and say why
+    try: return _maps(e, det, image)
+    except ValueError as error: return dict(no_maps=f'no maps: {str(error).split(": ", 1)[-1]}')
+
 # %% ../nbs/07a_explanation.ipynb #467834c1
 def explain(
     det, # fitted, with its model: of relevant units, or a general one or a `Combined` with a threshold
@@ -141,7 +145,11 @@ def _draw_judged(ax, e, image, class_names): # the image, and what it is called
     draw_image(ax, image)
     ax.set_title(f'{textwrap.fill(f"taken for {taken_for}", 24)}\nscore {e["score"]:.2f}: {verdict}', fontsize=8)
 
-def _draw_together(ax, e): # the map of all units
+def _draw_together(ax, e): # the map of all units, or why there is none
+    if 'map' not in e:
+        ax.axis('off')
+        ax.text(0, 1, textwrap.fill(e.get('no_maps', 'no maps'), 24), transform=ax.transAxes, fontsize=8, va='top')
+        return
     draw_map(ax, e['map'])
     these = 'these units together' if 'signal' in e else f'all {e["n_relevant"]} relevant units'
     ax.set_title(these, fontsize=8)
@@ -164,7 +172,7 @@ def _grid(n): # rows and columns of n maps
     return rows, -(-n//max(rows, 1))
 
 def draw_explanation(
-    e: dict, # from `explain` with `maps=True`
+    e: dict, # from `explain`, best with `maps=True`
     image: Tensor, # (C, H, W) the image it is about
     class_names = None, # names of the classes
     n: int = 6, # units to show
@@ -172,7 +180,7 @@ def draw_explanation(
     "One verdict and the units behind it, in one figure"
     import matplotlib.pyplot as plt
     units, lines = e['units'][:whole(n, 'n')], _p_lines(e)
-    wide, (rows, cols) = 9.5 if lines else 8, _grid(len(units))
+    wide, (rows, cols) = 9.5 if lines else 8, _grid(len(units) if 'maps' in e else 0)
     heights = [max(2.57, .15*len(lines) + .4, .17*len(units) + 1), rows*(wide/max(cols, 6) + .5)][:1 + bool(rows)]
     fig = plt.figure(figsize=(wide, sum(heights)), dpi=150, layout='constrained')
     row, *below = fig.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -189,7 +197,8 @@ def show_explanation(
 ): # the matplotlib figure
     "`draw_explanation` of one image"
     if len(check_images(x)) != 1: raise ValueError(f'x: expected one image (1, C, H, W), got {len(x)}')
-    return draw_explanation(explain(det, x, whole(n, 'n'), maps=True)[0], x[0], class_names, n)
+    e, = explain(det, x, whole(n, 'n'))
+    return draw_explanation(e | _maps_or_why(e, naming(det), x), x[0], class_names, n)
 
 # %% ../nbs/07a_explanation.ipynb #ec9688cb
 PAGE = """<!doctype html>
@@ -254,8 +263,10 @@ def _section(i, e, det, image, class_names, n):
     verdict = 'adversarial' if e['adversarial'] else 'clean'
     taken_for = html.escape(_named(e['predicted'], class_names))
     head = f'Image {i}: <span class="{verdict}">{verdict}</span>, score {e["score"]:.3f}, taken for {taken_for}'
-    figure = _inline(draw_explanation(e | _maps(e, naming(det), image), image[0], class_names, n))
-    return f'<section>\n<h2>{head}</h2>\n{figure}\n{_table(e, class_names)}\n</section>'
+    e = e | _maps_or_why(e, naming(det), image)
+    figure = _inline(draw_explanation(e, image[0], class_names, n))
+    note = f'<p>{html.escape(e["no_maps"])}</p>\n' if 'no_maps' in e else ''
+    return f'<section>\n<h2>{head}</h2>\n{note}{figure}\n{_table(e, class_names)}\n</section>'
 
 # %% ../nbs/07a_explanation.ipynb #b4f0cddd
 def _kind(e, det): # in words

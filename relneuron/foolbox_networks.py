@@ -21,7 +21,9 @@ def _scaled_back(x, out):
     def shrink(g):
         scales[:] = [torch.frexp(g.abs().amax(1)).exponent.clamp(-120, 120)] # beyond these 2**n is no float32
         return torch.ldexp(g, -scales[0][:, None])
-    def grow(g): return torch.ldexp(g, scales[0].view(-1, *[1]*(g.ndim - 1)))
+    def grow(g):
+        if g is None: raise ValueError('model: no gradient reaches the images: one of its modules gives none')
+        return torch.ldexp(g, scales[0].view(-1, *[1]*(g.ndim - 1)))
     out.register_hook(shrink)
     x.register_hook(grow)
 

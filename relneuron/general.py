@@ -61,7 +61,7 @@ def check_params(self: GeneralDetector):
     norms = () if self.noise is None else self.noise
     if not isinstance(norms, (tuple, list)) or not all(number(v, 'noise') > 0 for v in norms):
         raise ValueError(f'noise: expected positive numbers in a tuple, got {self.noise!r}')
-    if not isinstance(self.margin, bool): raise TypeError(f'margin: expected True or False, got {self.margin!r}')
+    self.check_flags('harmless', 'margin')
     for name, least in (('references', 1), ('max_units', 1), ('seed', 0)): whole(getattr(self, name), name, least)
     if len(check_mus(self.mu)) != 1: raise ValueError(f'mu: expected one positive number, got {self.mu!r}')
 
@@ -185,7 +185,9 @@ class _Passing:
         return r if self.columns is None else reduced(r, self.columns)
 
     @property
-    def responses(self): return joined(*self.seen)
+    def responses(self):
+        if not self.seen: raise ValueError(f'{self.name}: expected at least one image')
+        return joined(*self.seen)
     @property
     def harmless(self): return joined(*self.versions) if self.versions else None
     @property
@@ -210,7 +212,7 @@ def __iter__(self: _Passing):
         self._labels.append(labels)
         self.n += len(images)
         if self.n >= _FIRST: self.settle()
-        yield images
+        yield images, labels
 
 # %% ../nbs/05d_general.ipynb #4de3c1ea
 @patch
@@ -224,18 +226,18 @@ def fit(self: GeneralDetector,
     self.check_attacked(x_adv)
     if isinstance(x, Tensor) and y is not None: check_labels(y, len(x))
     passing, attacked = _Passing(self, x, changed=self.harmless), None
-    images, shape = self.remember(passing).fit_images_, self.shape_
+    images, shape = self.remember(passing, y).fit_images_, self.shape_
     passing.settle()
     check_finite(clean := passing.responses, 'x')
-    if self.needs_attacked:
-        others = _Passing(self, x_adv, 'x_adv', False, passing.units, passing.columns)
-        for _ in others: pass
-        attacked = checked_like(others.responses if others.seen else None, 'x_adv')
-        check_finite(attacked, 'x_adv')
-    self.forget()
     y = passing.labels if y is None else y
     if len(clean) < 2: raise ValueError('x: expected two images or more')
     if y is not None: warn_of_guesses(clean.pred, check_labels(y, len(clean), clean.n_classes))
+    if self.needs_attacked:
+        others = _Passing(self, x_adv, 'x_adv', False, passing.units, passing.columns)
+        for _ in others: pass
+        attacked = others.responses
+        check_finite(attacked, 'x_adv')
+    self.forget()
     y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
     self._learn(clean, attacked, y, passing.harmless, passing.units, passing.columns)
     self.shape_ = shape

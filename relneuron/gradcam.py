@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .contexts import check_slopes
 from .core import as_input, eager, frozen, plain
 from .layers import hooked, layers_of
 from .observations import Units
@@ -26,9 +27,32 @@ def keep_outputs(
         kept.setdefault(layer, []).append(out)
         return out.clone() # takes the output's place
     with eager(model), frozen(model), torch.enable_grad(), hooked({l: modules[l] for l in layers}, seen):
+        check_slopes(model)
         out = plain(model)(as_input(model, x.detach()).requires_grad_().clone()) # a copy, which may be changed in place
     if not out.requires_grad: raise ValueError('model: expected an output with a gradient with respect to the image')
     return out, kept
+
+# %% ../nbs/07_gradcam.ipynb #4d8e134e
+def _leads(o, y):
+    "Does `o` lead to `y`, in the graph?"
+    start, todo, seen = o.grad_fn, [y.grad_fn], {None}
+    while todo:
+        if (node := todo.pop()) is start: return True
+        if node in seen: continue
+        seen.add(node)
+        todo.extend(before for before, _ in node.next_functions)
+    return False
+
+def _gradients(y, outputs, through=None):
+    "Of `y`, or of its parts `through` (k, *y.shape), with respect to each output; `ValueError` where there is none"
+    several = through is not None
+    how = dict(retain_graph=True, is_grads_batched=several, allow_unused=True)
+    known = all(o.requires_grad for o in outputs)
+    found = torch.autograd.grad(y, outputs, through, **how) if known else [None]*len(outputs)
+    if not known or any(g is None and _leads(o, y) for o, g in zip(outputs, found)):
+        raise ValueError('model: no gradient comes back to its layers: one of its modules gives none; is it quantised?')
+    lead = through.shape[:1] if several else ()
+    return [o.new_zeros(*lead, *o.shape) if g is None else g for o, g in zip(outputs, found)]
 
 # %% ../nbs/07_gradcam.ipynb #9cdc384b
 def output_gradients(
@@ -39,8 +63,7 @@ def output_gradients(
     "Gradient of the target class's logit with respect to every output; the graph stays"
     target = out.argmax(1) if target is None else target.to(out.device)
     with torch.enable_grad(): y = out.gather(1, target[:, None]).sum()
-    flat = [o for outputs in kept.values() for o in outputs]
-    grads = iter(torch.autograd.grad(y, flat, retain_graph=True, materialize_grads=True))
+    grads = iter(_gradients(y, [o for outputs in kept.values() for o in outputs]))
     return {layer: [next(grads) for _ in outputs] for layer, outputs in kept.items()}
 
 # %% ../nbs/07_gradcam.ipynb #87d4891a
@@ -71,7 +94,7 @@ def linear_maps(
     for some in torch.tensor(channels, device=z.device).split(max(1, memory//A.numel())):
         one_hot = F.one_hot(some, z.shape[-1]).to(gradient.dtype)
         through = gradient*one_hot.view(len(some), *[1]*(z.ndim - 1), -1) # all other units blocked
-        G, = torch.autograd.grad(z, A, through, retain_graph=True, is_grads_batched=True, materialize_grads=True)
+        G, = _gradients(z, [A], through)
         maps.append(torch.einsum('knc,nchw->nkhw', G.mean((-2, -1)), A.detach()))
     return torch.cat(maps, 1)
 
@@ -85,26 +108,29 @@ def _by_layer(numbers, units):
         channels.append(unit.channel)
     return groups
 
+def _is_linear(m): return not hasattr(m, 'kernel_size') # fully connected, quantised or not
+
 def _to_keep(modules, groups):
     "The layers looked at; beside a fully-connected one all convolutions: which runs last before it, the pass will show"
-    linear = any(isinstance(modules.get(layer), nn.Linear) for layer in groups)
-    return [l for l, m in modules.items() if l in groups or (linear and not isinstance(m, nn.Linear))]
+    linear = any(layer in modules and _is_linear(modules[layer]) for layer in groups)
+    return [l for l, m in modules.items() if l in groups or (linear and not _is_linear(m))]
 
 # %% ../nbs/07_gradcam.ipynb #7dcb11b4
 def _last_convolution(kept, modules, layer, n):
     "What the last convolution before a fully-connected layer gave for n images"
     ran = list(kept)
-    before = [l for l in ran[:ran.index(layer)] if not isinstance(modules[l], nn.Linear)]
+    before = [l for l in ran[:ran.index(layer)] if not _is_linear(modules[l])]
     if not before: raise ValueError(f'numbers: no convolution runs before the fully-connected layer {layer}')
     return _one_an_image(kept[before[-1]][-1], n, before[-1])
 
 def _in_layer(layer, A, gradient, channels, kept, modules, n):
     "(n, len(channels), h, w) maps of units of one layer, from one output of it"
-    if not isinstance(modules[layer], nn.Linear):
+    if not _is_linear(modules[layer]):
         return convolution_maps(_one_an_image(A, n, layer), gradient, channels)
     return linear_maps(A, gradient, channels, _last_convolution(kept, modules, layer, n))
 
 # %% ../nbs/07_gradcam.ipynb #cea50678
+@torch.inference_mode(False)
 def unit_maps(
     model: nn.Module, # classifier of images in [0, 1]
     x: Tensor, # (n, C, H, W) images, all at once

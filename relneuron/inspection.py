@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .checks import check_images, check_labels, progress
+from .checks import check_images, check_labels, progress, whole
 from .core import check_model, logits, plain
 from .detection import RelevantNeuronDetector
 from .gradcam import convolution_maps, keep_outputs, linear_maps, output_gradients, unit_maps
@@ -27,15 +27,20 @@ def unit_numbers(
     units: Units, # what the numbers mean
 ) -> list: # numbers, in that order
     "The numbers of units, however they are named"
-    pair = isinstance(wanted, tuple) and len(wanted) == 2 and isinstance(wanted[0], str)
-    several = [wanted] if pair or isinstance(wanted, (int, np.integer, Unit)) else list(wanted)
-    if not several: raise ValueError('numbers: expected at least one unit')
-    return [_number(w, units) for w in several]
+    several = hasattr(wanted, '__iter__') and getattr(wanted, 'ndim', 1) > 0 and not isinstance(wanted, str)
+    each = list(wanted) if several and not _is_pair(wanted) else [wanted]
+    if not each: raise ValueError('numbers: expected at least one unit')
+    return [_number(w, units) for w in each]
+
+def _is_pair(wanted): return isinstance(wanted, tuple) and len(wanted) == 2 and isinstance(wanted[0], str)
+
+def _whole(v, name): # also of a tensor
+    return whole(v.item() if isinstance(v, (Tensor, np.ndarray)) and v.ndim == 0 else v, name, 0)
 
 def _number(wanted, units):
     if isinstance(wanted, Unit): return wanted.number
-    if isinstance(wanted, tuple): return units.number(*wanted)
-    return units[int(wanted)].number
+    if _is_pair(wanted): return units.number(wanted[0], _whole(wanted[1], 'numbers'))
+    return units[_whole(wanted, 'numbers')].number
 
 # %% ../nbs/07_inspection.ipynb #90f759ab
 def _unchanged(maps): return maps
@@ -49,7 +54,13 @@ def _sign(name):
 def _class_of_each(value, n, n_classes, name):
     "A class number or one for each image → (n,) class numbers; None stays None"
     if value is None: return None
-    return check_labels([int(value)]*n if np.ndim(value) == 0 else value, n, n_classes, name)
+    return check_labels([_whole(value, name)]*n if np.ndim(value) == 0 else value, n, n_classes, name)
+
+def _checked_size(size):
+    "(height, width), or None"
+    if size is None: return None
+    if isinstance(size, (tuple, list)) and len(size) == 2: return tuple(whole(v, 'size') for v in size)
+    raise TypeError(f'size: expected (height, width), got {size!r}')
 
 # %% ../nbs/07_inspection.ipynb #070f4ab0
 def unit_cam(
@@ -64,7 +75,7 @@ def unit_cam(
     show: bool = None, # progress bar
 ) -> Tensor: # (N, len(numbers), height, width) float32 on the CPU, not scaled; above 0 where the unit raises the logit
     "GradCAM of single units (paper §5.3, Figure 6)"
-    kept_of = _sign(sign)
+    kept_of, size, batch_size = _sign(sign), _checked_size(size), whole(batch_size, 'batch_size')
     n_classes = check_model(plain(model), check_images(x))
     units = find_units(model, x) if units is None else units
     numbers = unit_numbers(numbers, units)
@@ -91,12 +102,17 @@ def named_sets(
 ) -> dict: # name → `RelevantUnits`
     "Sets of units by name; of a detector or a pair the paper's four"
     if isinstance(relevant, RelevantUnits): return {relevant.name: relevant}
-    if isinstance(relevant, dict): return relevant
     if isinstance(relevant, RelevantNeuronDetector):
         if getattr(relevant, 'attacked_', None) is None:
             raise ValueError('relevant: expected a fitted detector that has selected units on attacked images')
         relevant = relevant.clean_, relevant.attacked_
-    return four_sets(*relevant)
+    named = isinstance(relevant, dict)
+    sets = [*relevant.values()] if named else relevant
+    several = isinstance(sets, (list, tuple)) and (named and len(sets) or len(sets) == 2)
+    if not several or not all(isinstance(s, RelevantUnits) for s in sets):
+        want = 'a fitted RelevantNeuronDetector, one RelevantUnits, two of them, or a dict of one or more'
+        raise TypeError(f'relevant: expected {want}, got {type(relevant).__name__}')
+    return relevant if named else four_sets(*relevant)
 
 # %% ../nbs/07_inspection.ipynb #d5dd8940
 def _members(sets, c, uniform=False):
@@ -141,7 +157,7 @@ def set_cam(
     show: bool = None, # progress bar
 ) -> dict: # name → (N, H, W) float32, on the CPU; zero where the class has no unit in a set
     "One map for each set of units (paper §5.3, Figure 7)"
-    kept_of, sets = _sign(sign), named_sets(relevant)
+    kept_of, sets, batch_size = _sign(sign), named_sets(relevant), whole(batch_size, 'batch_size')
     target, of_class = _classes(model, x, target, of_class)
     units, out = next(iter(sets.values())).units, {name: torch.zeros(len(x), *x.shape[2:]) for name in sets}
     for c in progress(of_class.unique().tolist(), desc='set_cam', show=show): # one class at a time: its own units only

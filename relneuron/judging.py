@@ -19,6 +19,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from torch import Tensor
 
 from .attacks import Adversarials
+from .contexts import no_autocast
 from .contract import Detector
 from .core import image_hashes, listed, logits, progress, show_images
 from .data import ImageSet
@@ -157,7 +158,9 @@ _CHANGES = ('blur', 'JPEG', 'gamma 0.8', 'gamma 1.25')
 def _changed(x: Tensor, kind: str) -> Tensor: # (N, C, H, W)
     "Images with one of `_CHANGES`"
     from torchvision.transforms.v2 import functional as T
-    if kind == 'blur': return T.gaussian_blur(x, 3, .7).clamp(0, 1)
+    if kind == 'blur': # its border mirrors the pixel beside it, if there is one
+        sides = [3 if n > 1 else 1 for n in (x.shape[3], x.shape[2])]
+        return T.gaussian_blur(x, sides, .7).clamp(0, 1)
     if kind == 'JPEG': return torch.stack([_jpeg(image, 75) for image in x])
     return x**float(kind.split()[1])
 
@@ -186,6 +189,7 @@ def _noisy(x, l2, hashes, seed): # noise of that norm, drawn from the image's ow
     return (x + noise*(l2/noise.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)).clamp(0, 1)
 
 # %% ../nbs/05b_judging.ipynb #8b067f5c
+@no_autocast()
 def harmless_versions(
     x: Tensor, # (N, C, H, W) images in [0, 1]
     noise: tuple = None, # L2 norms of noise; `usual_noise` of their shape without it

@@ -13,6 +13,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .activations import MeansDetector, halves, usual, whitener
+from .core import number, whole
 from .observations import Responses
 
 # %% ../nbs/06g_layer_regression.ipynb #0f069c44
@@ -67,8 +68,12 @@ class LayerRegression(MeansDetector):
         self.early, self.with_label, self.penalty, self.seed = early, with_label, penalty, seed
 
     def check_params(self):
-        if not 0 < self.early < 1: raise ValueError(f'early: expected a number between 0 and 1, got {self.early}')
-        if not self.penalty > 0: raise ValueError(f'penalty: expected a positive number, got {self.penalty}')
+        self.check_flags('with_label', 'normalize')
+        whole(self.seed, 'seed', 0)
+        if not 0 < number(self.early, 'early') < 1:
+            raise ValueError(f'early: expected a number between 0 and 1, got {self.early}')
+        if not number(self.penalty, 'penalty') > 0:
+            raise ValueError(f'penalty: expected a positive number, got {self.penalty}')
 
 # %% ../nbs/06g_layer_regression.ipynb #3469a163
 @patch

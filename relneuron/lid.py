@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from .activations import MeansDetector, tables, usual
+from .core import number, whole
 
 # %% ../nbs/06f_lid.ipynb #ac0747b0
 def neighbour_logs(
@@ -51,8 +52,10 @@ class LID(MeansDetector):
         self.references, self.share, self.summed, self.seed = references, share, summed, seed
 
     def check_params(self):
-        if not self.references >= 4: raise ValueError(f'references: expected at least 4, got {self.references}')
-        if not 0 < self.share <= 1: raise ValueError(f'share: expected a number from 0 to 1, got {self.share}')
+        self.check_flags('summed', 'normalize')
+        for name, least in (('references', 4), ('seed', 0)): whole(getattr(self, name), name, least)
+        if not 0 < number(self.share, 'share') <= 1:
+            raise ValueError(f'share: expected a number from 0 to 1, got {self.share}')
 
     def split(self, n): # rows that become references, and the others; for `learn_means`
         if n < 4: raise ValueError(f'x: expected at least 4 images, got {n}')

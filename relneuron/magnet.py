@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from .contract import check_scores
 from .core import device_of, images_of, loader_of, number, outputs_of, progress, whole
 from .feature_squeezing import ImageDetector
+from .observations import Responses
+from .scores import check_finite
 
 # %% ../nbs/06b_magnet.ipynb #1f2b1929
 class Autoencoder(nn.Module):
@@ -90,7 +92,8 @@ def jensen_shannon(
     "Jensen-Shannon divergence of two softmaxes, in nats"
     log_p, log_q = (v.double().log_softmax(1) for v in (a, b))
     log_m = torch.logaddexp(log_p, log_q) - np.log(2)
-    return sum((v.exp()*(v - log_m)).sum(1) for v in (log_p, log_q)).clamp_min(0)/2
+    parts = (torch.where(v == -torch.inf, 0., v.exp()*(v - log_m)) for v in (log_p, log_q)) # ruled out: adds nothing
+    return sum(v.sum(1) for v in parts).clamp_min(0)/2
 
 # %% ../nbs/06b_magnet.ipynb #24ef875c
 @dataclass(frozen=True)
@@ -234,6 +237,8 @@ def fit(self: MagNet,
     if not len(rest): raise ValueError(f'holdout: of {len(x)} images none would be left to learn from')
     self.weights_ = [self._trained(structure, k, rest) for k, structure in enumerate(self.chosen.structures)]
     marks = self.marks(held_out)
+    seen = torch.from_numpy(marks)
+    check_finite(Responses(seen, seen, index=order[:len(seen)]), 'x')
     self.usual_ = np.median(marks, 0)
     self.limits_ = np.array([own_threshold(m, measure.rate) for m, measure in zip(marks.T, self.chosen.measures)])
     self.threshold_, self.fit_images_ = self.default_threshold, known

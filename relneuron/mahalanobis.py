@@ -13,6 +13,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .activations import MeansDetector, halves, tables, usual, whitener
+from .core import whole
 
 # %% ../nbs/06e_mahalanobis.ipynb #c79c0ab0
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Mahalanobis(MeansDetector):
         self.of, self.seed = of, seed
 
     def check_params(self):
+        super().check_params()
+        whole(self.seed, 'seed', 0)
         if self.of not in ('predicted', 'nearest'):
             raise ValueError(f"of: expected 'predicted' or 'nearest', got {self.of!r}")
 

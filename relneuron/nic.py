@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from .activations import usual
 from .arrivals import gathered_images
-from .core import batches, check_labels
+from .core import batches, check_labels, number, whole
 from .derived import evidence, layer_values, pooled, softmax_layer
 from .detection import Detector
-from .observations import find_units
-from .scores import check_scores, warn_of_guesses
+from .observations import Responses, find_units
+from .scores import check_finite, check_scores, warn_of_guesses
 
 # %% ../nbs/06d_nic.ipynb #07574fd8
 _all_ = ['evidence', 'layer_values', 'pooled', 'softmax_layer'] # made in another module
@@ -67,7 +67,9 @@ def one_class(
 ) -> OneClass:
     "Learn what most vectors have in common (Schölkopf et al. 2001)"
     gamma = narrow/max(v.shape[1]*v.double().var(correction=0).item(), 1e-12)
-    svm = OneClassSVM(nu=nu, gamma=gamma).fit(v.double().numpy())
+    svm = OneClassSVM(nu=nu, gamma=gamma)
+    svm.random_state = 0 # no argument of its own: without it a number would be drawn from numpy's generator
+    svm.fit(v.double().numpy())
     return OneClass(torch.from_numpy(svm.support_vectors_.copy()), torch.from_numpy(svm.dual_coef_[0].copy()),
                     float(svm.intercept_[0]), float(gamma))
 
@@ -103,19 +105,25 @@ class NIC(Detector):
 @patch
 def check_params(self: NIC):
     for name in ('value_nu', 'provenance_nu', 'joint_nu', 'held_out'):
-        v = getattr(self, name)
+        v = number(getattr(self, name), name)
         if not 0 < v < 1: raise ValueError(f'{name}: expected a number between 0 and 1, got {v}')
-    for name in ('components', 'most', 'pca_images', 'svm_images'):
-        v = getattr(self, name)
-        if not v >= 1: raise ValueError(f'{name}: expected at least 1, got {v}')
+    for name in ('components', 'most', 'pca_images', 'svm_images'): whole(getattr(self, name), name)
+    whole(self.seed, 'seed', 0)
     for name in ('value_narrow', 'provenance_narrow'):
-        v = getattr(self, name)
+        v = number(getattr(self, name), name)
         if not v > 0: raise ValueError(f'{name}: expected a positive number, got {v}')
 
 # %% ../nbs/06d_nic.ipynb #c1362edb
+def _check_numbers(samples, rows=None): # of each batch: numbers of each layer, the logits last
+    "`ValueError`, naming images, where any of their numbers is not finite"
+    sums = torch.cat([torch.stack([v.sum(1) for v in found], 1) for found in samples])
+    check_finite(Responses(sums, torch.cat([found[-1] for found in samples]), index=rows), 'x')
+
 @patch
-def _learn_axes(self: NIC, x): # from some of the images
-    samples = [layer_values(self.model, batch, self.units_, self.most) for batch in x.split(self.batch_size)]
+def _learn_axes(self: NIC, x, rows): # from some of the images
+    parts = rows.split(self.batch_size)
+    samples = [layer_values(self.model, x[some], self.units_, self.most) for some in parts]
+    _check_numbers(samples, rows)
     self.axes_ = []
     while samples[0]: # layer by layer, each let go when it is read
         self.axes_.append(principal(torch.cat([parts.pop(0) for parts in samples]), self.components, self.seed))
@@ -124,6 +132,8 @@ def _learn_axes(self: NIC, x): # from some of the images
 def coordinates(self: NIC, x) -> tuple: # for `fit`: (n, k) components of each layer, (n, C) logits
     "Components of a batch"
     found = layer_values(self.model, x, self.units_, self.most)
+    got, want = found[-1].shape[1], len(self.axes_[-1].mean)
+    if got != want: raise ValueError(f'model: expected a network of {want} classes, got {got}')
     return [axes(v) for axes, v in zip(self.axes_, found)], found[-1]
 
 # %% ../nbs/06d_nic.ipynb #9ab4236c
@@ -156,9 +166,10 @@ def learn_images(self: NIC, x, y):
     held, first = order[:n], order[n:]
     some = first[:self.svm_images]
     self.units_ = find_units(self.model, x, self.layers, self.rectify)
-    self._learn_axes(x[first[:self.pca_images]])
+    self._learn_axes(x, first[:self.pca_images])
     found = [self.coordinates(b) for b in x.split(self.batch_size)]
     parts, logits = [torch.cat(z) for z in zip(*(z for z, _ in found))], torch.cat([out for _, out in found])
+    _check_numbers([[*parts, logits]])
     if y is not None: warn_of_guesses(logits.argmax(1), check_labels(y, len(x), logits.shape[1]), stacklevel=5)
     y = logits.argmax(1) if y is None else check_labels(y, len(x), logits.shape[1])
     self.derived_ = self.derive([z[first] for z in parts], y[first], logits.shape[1])
@@ -177,8 +188,8 @@ def fit(self: NIC,
     "Learn from clean images"
     self.check_network()
     x, labels = gathered_images(x)
-    y = labels if y is None else check_labels(y, len(x))
-    known = vars(self.remember(x)).copy() # which images, and which network
+    given, y = y, labels if y is None else check_labels(y, len(x))
+    known = vars(self.remember([(x, labels)], given)).copy() # which images, and which network
     del self.fit_images_
     if len(x) < 20: raise ValueError(f'x: expected at least 20 images, got {len(x)}')
     self.learn_images(x, y)

@@ -32,7 +32,9 @@ def _is(name, module, wanted):
 
 def _named(ran, layers, modules):
     "Names of the layers that `layers` means, in forward order"
-    wanted = [layers] if isinstance(layers, (str, nn.Module)) else list(layers)
+    wanted = [layers] if isinstance(layers, (str, nn.Module)) else layers
+    if not isinstance(wanted, Iterable): raise TypeError(f'layers: expected names or modules, got {layers!r}')
+    wanted = list(wanted)
     if not wanted: raise ValueError('layers: expected at least one, or None for all')
     for w in wanted:
         if any(_is(n, modules[n], w) for n in ran): continue
@@ -47,6 +49,8 @@ def find_units(
     rectify: bool = None, # max(0, output) for all layers or none; without it, where a ReLU follows at once
 ) -> Units:
     "The units of the model in forward order (paper §3), found by running it on one image, and on it and two of noise"
+    if not any(rectify is known for known in (True, False, None)):
+        raise TypeError(f'rectify: expected True, False or None, got {rectify!r}')
     look = Look(model, x)
     if look.random: warn('model: it draws at random: responses and scores change from call to call', stacklevel=2)
     names = [n for n in look.ran if n not in look.give_logits]
@@ -57,7 +61,7 @@ def find_units(
     if look.mixes(): raise ValueError("model: an image's logits change with the other images of its batch")
     why = dict.fromkeys(look.give_logits, 'gives the logits') | look.absent(model)
     why |= {n: 'the same for every image' for n, layout in layouts.items() if layout is None}
-    rectified = tuple(n in look.rectified if rectify is None else bool(rectify) for n in names)
+    rectified = tuple(n in look.rectified if rectify is None else rectify for n in names)
     unusual = tuple(layouts[n] for n in names) if any(layouts[n] != IMAGES_FIRST for n in names) else ()
     return Units(tuple(names), tuple(look.sizes[n] for n in names), rectified, unusual,
                  tuple((n, w) for n, w in why.items() if n not in names))

@@ -64,6 +64,9 @@ def check_finite(responses, name):
     "`ValueError`, naming the images, where a response or a logit is not finite"
     bad = responses.index[~finite_rows(responses)].tolist()
     if not bad: return
+    if (responses.logits == -torch.inf).any(1).all():
+        hint = 'to rule a class out, give it a large negative number'
+        raise ValueError(f'model: expected finite logits, got minus infinity for every image: {hint}')
     raise ValueError(f'{name}: the network gives NaN or infinite numbers for {len(bad)} of {len(responses)} images '
                      f'({listed(bad)}): leave them out')
 
