@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DETECTORS', 'ATTACKERS', 'FIRST', 'learned', 'AdaptiveStudy', 'fitted', 'evaded', 'Setting', 'first_evaded',
-           'evasion_of', 'adaptive_record', 'run_adaptive', 'read_adaptive', 'join_adaptive', 'attackers_of',
-           'evasions', 'break_points', 'wrongs', 'rates_table', 'attackers_table', 'show_evasion']
+           'evasion_of', 'adaptive_record', 'run_adaptive', 'read_adaptive', 'attackers_of', 'evasions', 'break_points',
+           'wrongs', 'rates_table', 'attackers_table', 'show_evasion']
 
 # %% ../nbs/08j_adaptive_study.ipynb #b279d44b
 import json
@@ -22,7 +22,7 @@ from .attackers import DetectorPGD, DonorWalk, JointSquare, UnitMatching, distil
 from .attacks import run_attack
 from .baselines import LogitMargin
 from .combined import Combined, usual_four
-from .core import Given, Stages, atomic_write, fingerprint, listed, logits, progress, stage
+from .core import Given, Stages, atomic_write, fingerprint, logits, progress, stage
 from .data import load_data
 from .detection import DetectorForm, RelevantNeuronDetector, forest
 from .experiments import environment
@@ -222,44 +222,6 @@ def read_adaptive(
     asked = f'{model} on {data}' + f' with {detector!r}'*(detector is not None)
     if not found: raise FileNotFoundError(f'folder: no record of an adaptive study of {asked} in {folder}')
     return max(found, key=lambda record: record['written'])
-
-# %% ../nbs/08j_adaptive_study.ipynb #99d8d8e6
-def _common(record): # what joined records have to share, as a file has it
-    settings = {k: v for k, v in record['adaptive'].items() if k not in ('detectors', 'attackers')}
-    return json.loads(json.dumps(dict(network=record['network']) | settings))
-
-def _check_joined(records):
-    if not records: raise ValueError('records: expected one or more, got none')
-    kinds = [type(r).__name__ for r in records if not isinstance(r, dict)]
-    if kinds: raise TypeError(f'records: expected records from `read_adaptive`, one by one, got {listed(kinds)}')
-    first, *others = map(_common, records)
-    differ = {k: None for s in others for k in first | s if s.get(k) != first.get(k)}
-    if not differ: return
-    want = 'expected studies that differ in detectors and attackers alone'
-    raise ValueError(f'records: {want}, got others of {listed(differ)}')
-
-# %% ../nbs/08j_adaptive_study.ipynb #eeed3725
-def _each_once(rows, keys, apart=()): # refused where two of the same name differ, not only in `apart`
-    found = {}
-    for row in rows:
-        first = found.setdefault(tuple(row[k] for k in keys), row)
-        if {**first, **{k: row[k] for k in apart}} == row: continue
-        name = ' and '.join(row[k] for k in keys)
-        raise ValueError(f'records: expected the same figures of {name} in all of them, got several')
-    return [*found.values()]
-
-# %% ../nbs/08j_adaptive_study.ipynb #d2047931
-def join_adaptive(
-    *records # from `read_adaptive`, of the same network, images and settings
-) -> dict: # a record
-    "Studies of other detectors or attackers, as one"
-    _check_joined(records)
-    def each(k): return list(dict.fromkeys(name for r in records for name in r['adaptive'][k]))
-    def every(k): return [row for r in records for row in r[k]]
-    return records[0] | dict(
-        adaptive=records[0]['adaptive'] | {k: each(k) for k in ('detectors', 'attackers')},
-        detectors=_each_once(every('detectors'), ('detector',), ('threshold',)), # elsewhere its last digits are others
-        rows=_each_once(every('rows'), ('detector', 'attacker')))
 
 # %% ../nbs/08j_adaptive_study.ipynb #15e1f7cf
 def attackers_of(record): # names, in the order of the study, that any detector met
