@@ -8,9 +8,7 @@ __all__ = ['positive', 'count', 'share', 'words', 'decimals', 'numbers', 'OneOf'
 
 # %% ../nbs/09_arguments.ipynb #7024be0f
 import argparse
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import is_dataclass
 from inspect import Parameter, cleandoc, signature
 from pathlib import Path
 from pkgutil import resolve_name

@@ -11,11 +11,10 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
 from pkgutil import resolve_name
 
 from . import __version__
-from .arguments import Parser, parsed
+from .arguments import parsed
 
 # %% ../nbs/09_cli.ipynb #0989e65d
 def note(

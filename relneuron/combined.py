@@ -69,8 +69,7 @@ def check_params(self: Combined):
     if not 0 < number(self.held_out, 'held_out') < 1:
         raise ValueError(f'held_out: expected a number between 0 and 1, got {self.held_out}')
     whole(self.seed, 'seed', 0)
-    for name, v in dict(harmless=self.harmless, tail=self.tail).items():
-        if not isinstance(v, bool): raise TypeError(f'{name}: expected True or False, got {v!r}')
+    self.check_flags('harmless', 'tail')
     GeneralDetector(noise=self.noise).check_params() # what it says of `noise`
     for det in self.detectors: det.check_params()
 

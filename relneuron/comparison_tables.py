@@ -10,7 +10,6 @@ __all__ = ['IN_PAPER', 'ATTACKS', 'in_paper', 'with_interval', 'comparison_table
 import numpy as np
 
 from .experiments import Record
-from .tables import where
 
 # %% ../nbs/08g_comparison_tables.ipynb #21a093d0
 IN_PAPER = { # data → detector → detection rates of FGSM, JSMA, C&W

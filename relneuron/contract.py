@@ -87,7 +87,7 @@ class Detector(BaseEstimator):
     def check_flags(self, *names): # for `check_params`
         for name in names:
             v = getattr(self, name)
-            if not isinstance(v, bool): raise TypeError(f'{name}: expected True or False, got {v!r}')
+            if not isinstance(v, (bool, np.bool_)): raise TypeError(f'{name}: expected True or False, got {v!r}')
     def learn(self, clean, attacked, y): raise NotImplementedError # for subclasses: sets attributes that end in `_`
     def score(self, responses): raise NotImplementedError # for subclasses: (N,) floats, higher = more suspicious
     def reads(self): return None # for subclasses: (m,) bool, the units whose responses `score` looks at; None: all

@@ -103,8 +103,7 @@ def check_params(self: RelevantNeuronDetector):
     if self.solver not in SOLVERS:
         raise ValueError(f'solver: expected one of {", ".join(SOLVERS)}, got {self.solver!r}')
     whole(self.seed, 'seed', 0)
-    if not isinstance(self.with_label, (bool, np.bool_)):
-        raise TypeError(f'with_label: expected True or False, got {self.with_label!r}')
+    self.check_flags('with_label')
     if not isinstance(self.unit_set, RelevantUnits) and self.unit_set not in UNIT_SETS:
         names = ', '.join(UNIT_SETS)
         raise ValueError(f'unit_set: expected one of {names}, or a RelevantUnits, got {self.unit_set!r}')

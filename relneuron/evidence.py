@@ -10,8 +10,6 @@ import math
 import warnings
 from copy import copy
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from .checks import check_images, whole

@@ -10,7 +10,6 @@ __all__ = ['PRESET', 'made_with', 'network_of', 'as_fitted', 'names_of', 'Attack
 import json as json_text
 import zipfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from .arguments import count, positive, words
 from .catalogue import attacked_in_turn, named_attack

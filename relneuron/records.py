@@ -10,7 +10,6 @@ __all__ = ['environment', 'attack_summary', 'flatten', 'unflatten', 'settings_of
 import json
 import os
 import platform
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 

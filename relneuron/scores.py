@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from .core import fingerprint, listed, number
-from .observations import Responses
 
 # %% ../nbs/04bb_scores.ipynb #d3494d09
 def plain_threshold(v) -> float:
