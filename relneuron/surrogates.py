@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from .baselines import LargeMargin, LogitMargin, MaximumSoftmax, SmallMargin, TwoSidedMargin
 from .combined import Combined
@@ -83,6 +84,9 @@ def _ratio(signal, few): # what a `NeighbourRatio` gives, without writing to its
 def _fused(evidence, fusion): # (N, S) minus the logarithms of p-values → (N,)
     return FUSIONS[fusion]((-evidence.clamp(max=600)).exp()) # no p-value is 0
 
+def _copies_kept(): # a context: of what a backward pass needs
+    return saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t)
+
 class _General(Surrogate):
     def __init__(self, det):
         super().__init__(det)
@@ -98,7 +102,7 @@ class _General(Surrogate):
         few = self.det.read(seen)
         return _fused(self.null(self.signal_scores(few), few.pred), self.det.fusion)
     def around(self): # signals that write to their own steps
-        return nullcontext() if self.plain else torch.autograd.graph.allow_mutation_on_saved_tensors()
+        return nullcontext() if self.plain else _copies_kept()
 
 # %% ../nbs/06ga_surrogates.ipynb #7ba7924e
 class _Means(Surrogate): # for `Mahalanobis`
