@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from .arrivals import Arriving, arrivals, check_x_adv, near_hashes, true_classes
 from .contexts import no_autocast
 from .core import batches, check_labels, check_model, images_of, loader_of, whole
+from .layers import Look
 from .observations import Responses, check_responses, find_units, observe, observing
 from .scores import (check_enough, check_finite, check_scores, finite_rows, network_key, plain_threshold,
                               threshold_at, warn_of_guesses, warn_of_ties)
@@ -333,6 +334,7 @@ def remember(self: Detector, x, y=None): # y: true classes, refused where the lo
     arriving = Arriving(x)
     n_classes = None if self.model is None else check_model(self.model, arriving.first)
     if y is not None: true_classes(y, arriving, n_classes)
+    if self.model is not None and self.batch_size > 1: Look(self.model, arriving.first, {}).check_apart()
     for batch in batches(arriving.images)[0]: pass # checked, and a loader's images noted
     if self.model is not None: self.network_ = network_key(self.model)
     self.shape_, self.fit_images_ = arriving.shape, arriving.hashes[0]

@@ -9,6 +9,7 @@ __all__ = ['IMAGES_FIRST', 'layers_of', 'hooked', 'channel_axis', 'row_squares',
 import threading
 from collections import defaultdict
 from contextlib import ExitStack, contextmanager, nullcontext
+from warnings import warn
 
 import torch
 from fastcore.basics import patch
@@ -187,8 +188,9 @@ class Look:
     def __init__(self,
         model: nn.Module, # classifier of images in [0, 1]
         x: Tensor, # (N, C, H, W) images; one is used
+        modules: dict = None, # name → layer, as `layers_of` gives it; {}: the logits alone
     ):
-        self.modules = modules = layers_of(model)
+        self.modules = modules = layers_of(model) if modules is None else modules
         with eager(model): check_model(plain(model), check_images(x[:1]))
         watch, images = Watch(), _tried(x)
         with torch.inference_mode(False), torch.no_grad(), frozen(model), eager(model):
@@ -210,6 +212,12 @@ def mixes(self: Look) -> bool:
     alone = torch.cat([p.logits for p in self.alone])
     if any(p.logits.shape != alone[order].shape for order, p in self.together): return True
     return not self.random and max(_off(p.logits, alone[order]) for order, p in self.together) > self.tolerance
+
+@patch
+def check_apart(self: Look):
+    "`ValueError` where an image's logits change with the other images of its batch; a warning where they do by themselves"
+    if self.random: warn('model: it draws at random: responses and scores change from call to call', stacklevel=3)
+    if self.mixes(): raise ValueError("model: an image's logits change with the other images of its batch")
 
 # %% ../nbs/03_layers.ipynb #735b59cc
 def _lengths(rows: dict): # axis → rows of all calls together, on the axes that all calls have

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
-from warnings import warn
 
 import numpy as np
 import torch
@@ -52,13 +51,12 @@ def find_units(
     if not any(rectify is known for known in (True, False, None)):
         raise TypeError(f'rectify: expected True, False or None, got {rectify!r}')
     look = Look(model, x)
-    if look.random: warn('model: it draws at random: responses and scores change from call to call', stacklevel=2)
+    look.check_apart()
     names = [n for n in look.ran if n not in look.give_logits]
     if layers is not None: names = _named(look.ran, layers, look.modules)
     layouts = {n: look.layout(n) for n in names}
     names = [n for n in names if layouts[n] is not None]
     if not names: raise ValueError('model: expected a layer before the one that gives the logits, found none')
-    if look.mixes(): raise ValueError("model: an image's logits change with the other images of its batch")
     why = dict.fromkeys(look.give_logits, 'gives the logits') | look.absent(model)
     why |= {n: 'the same for every image' for n, layout in layouts.items() if layout is None}
     rectified = tuple(n in look.rectified if rectify is None else rectify for n in names)
