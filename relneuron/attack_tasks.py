@@ -6,6 +6,7 @@
 __all__ = ['check_epsilon', 'AttackTask', 'warn_of_nan', 'check_task']
 
 # %% ../nbs/01e_attack_tasks.ipynb #e0185713
+import os
 import threading
 import warnings
 from contextlib import contextmanager
@@ -65,6 +66,10 @@ def _needing_gradients(): # what torch says where there are none, in our words
         raise ValueError('model: no gradient reaches the images: is there torch.no_grad or detach in it?') from e
 
 # %% ../nbs/01e_attack_tasks.ipynb #e54b4a78
+def _check_shards(folder): # can it be one?
+    if isinstance(folder, (str, os.PathLike)): return
+    raise TypeError(f'shards: expected a folder for attacked images, or None, got {folder!r}')
+
 class AttackTask:
     "One attack on one image set: what is wanted, what counts, and the key of each image"
     def __init__(self,
@@ -84,7 +89,9 @@ class AttackTask:
         self.params = dict(attack_params(attack), epsilon=epsilon, targeted=self.targeted, seed=self.seed)
         self.keys = attack_keys(data.x, data.y, self.wanted)
 
-    def shards(self, folder): return Shards(folder, self.model, self.attack, self.params)
+    def shards(self, folder):
+        _check_shards(folder)
+        return Shards(folder, self.model, self.attack, self.params)
 
     def flipped(self, x_adv, rows): # which of these versions of the images `rows` are adversarial
         out = logits(self.model, x_adv, show=False)
@@ -99,13 +106,14 @@ class AttackTask:
         return _without_nan(clipped.detach().cpu(), clean)
 
 # %% ../nbs/01e_attack_tasks.ipynb #dbe897ee
-def _check_arguments(model, data, attack):
+def _check_arguments(model, data, attack, shards=None):
     "`TypeError` or `ValueError` for what cannot be attacked"
     if isinstance(attack, type):
         raise TypeError(f'attack: expected an attack object, got the class: give {attack.__name__}(...)')
     if not callable(attack): raise TypeError(f'attack: expected an attack object, got {type(attack).__name__}')
     if not all(hasattr(data, k) for k in ('x', 'y', 'class_names')):
         raise TypeError(f'data: expected an ImageSet, got {type(data).__name__}')
+    if shards is not None: _check_shards(shards)
     if isinstance(model, nn.Module): check_slopes(model)
 
 # %% ../nbs/01e_attack_tasks.ipynb #1dfe7846
@@ -126,9 +134,10 @@ def check_task(
     model, # these are arguments of `run_attack`
     data,
     attack,
+    shards = None,
 ): # (N,) bool: which images the model has right
     "Refuse what cannot work before anything is attacked"
-    _check_arguments(model, data, attack)
+    _check_arguments(model, data, attack, shards)
     out, n = logits(model, data.x, show=False), len(data.class_names)
     if out.shape[1] < n: raise ValueError(f'data: {n} classes, but the model has {out.shape[1]} outputs')
     lost = undecided(out)

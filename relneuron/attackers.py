@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .adaptive import Best, DetectorAttack, Evades, Evasion, attack_once, detector_key, lag
 from .contract import Detector
-from .core import fingerprint, logits, outputs_of, plain, whole
+from .core import fingerprint, logits, number, outputs_of, plain, whole
 from .foolbox_networks import goal
 from .observations import find_units, observe
 from .slopes import tracing
@@ -57,8 +57,9 @@ class UnitMatching(DetectorAttack):
         lead: float = .05, # by which the wanted class must lead, in logits
         steps=100, targets=3, restarts=1, every=5, stop=False, draws=1 # see `DetectorAttack`
     ):
-        super().__init__(det, steps, max(1, targets), restarts, every, stop, draws)
-        self.donor, self.lead, self.donors = donor, lead, fingerprint(donors)
+        self.donor, self.lead = donor, number(lead, 'lead')
+        super().__init__(det, steps, max(1, whole(targets, 'targets', 0)), restarts, every, stop, draws)
+        self.donors = fingerprint(donors)
         self.units_ = getattr(det, 'units_', None) or find_units(det.model, donors)
         seen = observe(det.model, donors, self.units_)
         usable = eligible(donor, torch.from_numpy(np.asarray(det.score_samples(donors))), seen.logits)
@@ -122,9 +123,9 @@ class DetectorPGD(DetectorAttack):
         averages: int = 1, # slopes added up at each step
         steps=100, targets=0, restarts=1, every=5, stop=False, draws=1 # see `DetectorAttack`
     ):
-        super().__init__(det, steps, targets, restarts, every, stop, draws)
         if rule not in RULES: raise ValueError(f'rule: expected one of {", ".join(RULES)}, got {rule!r}')
-        self.rule, self.lead, self.averages = rule, lead, whole(averages, 'averages')
+        self.rule, self.lead, self.averages = rule, number(lead, 'lead'), whole(averages, 'averages')
+        super().__init__(det, steps, targets, restarts, every, stop, draws)
         self.surrogate_ = surrogate_of(det) if surrogate is None else surrogate
         self.surrogate = type(self.surrogate_).__name__
 
@@ -231,8 +232,9 @@ def _squares(z, clean, epsilon, side): # one square of each image set to + or - 
 class JointSquare(DetectorAttack):
     "Random squares on the worse of the network's and the detector's margin; scores only"
     def __init__(self, det, steps=1000, start=.3, stop=True, draws=1): # start: share of the image in the first squares
+        self.start = number(start, 'start')
+        if not 0 < start <= 1: raise ValueError(f'start: expected a number in (0, 1], got {start}')
         super().__init__(det, steps, 0, 1, 1, stop, draws)
-        self.start = start
 
     def wanted(self, out, best):
         scores = torch.from_numpy(np.asarray(self.det_.score_samples(best.clean))).double()

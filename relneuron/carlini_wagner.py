@@ -14,6 +14,7 @@ from fastcore.basics import patch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import l2
 
+from .core import number, whole
 from .foolbox_networks import as_attacked, goal, sliced
 
 # %% ../nbs/02c_carlini_wagner.ipynb #473d5842
@@ -120,7 +121,7 @@ def _minimise(
 class _Bisection:
     "The constant of every image: ten times as large until it works, then halfway between what did and what did not"
     def __init__(self, n, first, device):
-        self.const = torch.full((n,), first, device=device)
+        self.const = torch.full((n,), float(first), device=device)
         self.low, self.high = torch.zeros_like(self.const), torch.full_like(self.const, torch.inf)
 
     def update(self, worked):
@@ -145,13 +146,15 @@ class CarliniWagnerL2(MinimizationAttack):
         abort_ratio: tuple = (.999, .99), # by which a tenth of the steps must lower it, before and after c succeeds
         warm_start: bool = True, # go on from the image reached with the last c; False starts again from the clean one
     ):
-        if len(abort_ratio) != 2 or not all(0 < r <= 1 for r in abort_ratio):
+        pair = hasattr(abort_ratio, '__len__') and len(abort_ratio) == 2
+        if not pair or not all(0 < number(r, 'abort_ratio') <= 1 for r in abort_ratio):
             raise ValueError(f'abort_ratio: expected two numbers in (0, 1], got {abort_ratio}')
-        self.binary_search_steps, self.steps, self.stepsize = binary_search_steps, steps, stepsize
-        self.confidence, self.initial_const = confidence, initial_const
-        self.abort_early, self.abort_ratio, self.warm_start = abort_early, list(abort_ratio), warm_start
-        for name in ('binary_search_steps', 'steps', 'stepsize', 'initial_const'):
+        self.binary_search_steps, self.steps = whole(binary_search_steps, 'binary_search_steps'), whole(steps, 'steps')
+        self.stepsize, self.initial_const = number(stepsize, 'stepsize'), number(initial_const, 'initial_const')
+        for name in ('stepsize', 'initial_const'):
             if not vars(self)[name] > 0: raise ValueError(f'{name}: expected a positive number, got {vars(self)[name]}')
+        self.confidence = number(confidence, 'confidence')
+        self.abort_early, self.abort_ratio, self.warm_start = abort_early, list(abort_ratio), warm_start
 
     @torch.no_grad()
     def run(self, model, inputs, criterion, *, early_stop=None, **kw):

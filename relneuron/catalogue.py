@@ -7,10 +7,11 @@ __all__ = ['DETECTORS', 'Kind', 'assignments', 'make_detector', 'named_attack', 
 
 # %% ../nbs/09b_catalogue.ipynb #20449d10
 import json
+import os
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -112,23 +113,56 @@ def attacked_in_turn(
     model, # `nn.Module` of images in [0, 1]
     data, # `ImageSet`
     attacks: list, # of pairs, see `named_attack`
+    run = None, # what attacks; `run_attack` without it
     **kw # shards, batch_size: see `run_attack`
-) -> list: # of `Adversarials`, one an attack
+) -> list: # of `Adversarials`, one an attack; None for one that flips no image
     "Of the images one part for each attack: every second one, where there are two"
-    from relneuron.attacks import run_attack
-    parts = [data[k::len(attacks)] for k in range(len(attacks))]
-    return [run_attack(model, part, attack, **settings, **kw) for part, (attack, settings) in zip(parts, attacks)]
+    from relneuron.attacks import NothingFlipped, run_attack
+    found, run = [], run or run_attack
+    for k, (attack, settings) in enumerate(attacks):
+        try: found.append(run(model, data[k::len(attacks)], attack, **settings, **kw))
+        except NothingFlipped: found.append(None) # no reason to lose what the others did
+    return found
 
 # %% ../nbs/09b_catalogue.ipynb #aaf44235
+def _locked(place, alone) -> bool: # place: an open folder; alone: or with others
+    "Lock it, or say that others hold it; where there are no locks, all is allowed"
+    try:
+        import fcntl
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+    except BlockingIOError: return False
+    except (ImportError, OSError): pass
+    return True
+
+def _entered(folder) -> int: # a file descriptor; None where folders cannot be opened
+    "Open a folder, made where it is not there, with a lock that others may hold too"
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try: place = os.open(folder, os.O_RDONLY)
+        except PermissionError: return None
+        except FileNotFoundError: continue # whoever was here before has just deleted it
+        _locked(place, alone=False)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(folder), os.fstat(place)): return place
+        os.close(place)
+
 @contextmanager
 def kept_attacks(
     folder, # where attacked images are to be kept; None: beside `path`
     path, # the file that is being made or read
 ) -> Iterator: # inside `with`: a folder for `run_attack`'s shards
-    "Attacked images are kept until the work is done"
+    "Attacked images are kept until the work is done, here and by others who are at it"
     import shutil
     from relneuron.core import check_out
-    where = Path(folder or f'{path}.attacked').expanduser()
+    where, done = Path(folder or f'{path}.attacked').expanduser(), False
     check_out(where/'shard', 'shards')
-    yield where
-    if folder is None: shutil.rmtree(where, ignore_errors=True)
+    place = _entered(where) if folder is None else None
+    try:
+        yield where
+        done = True
+    finally:
+        if folder is None and (place is None or _locked(place, alone=True)):
+            if done: shutil.rmtree(where, ignore_errors=True)
+            else:
+                with suppress(OSError): where.rmdir() # where nothing is in it
+        if place is not None: os.close(place)

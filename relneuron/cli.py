@@ -26,8 +26,9 @@ def note(
 def text_table(
     rows, # a list of dicts with the same keys
 ) -> str:
-    "Rows as aligned text; floats with three decimals"
-    cells = [list(rows[0])] + [[f'{v:.3f}' if isinstance(v, float) else str(v) for v in r.values()] for r in rows]
+    "Rows as aligned text; floats with three decimals, None as -"
+    def shown(v): return f'{v:.3f}' if isinstance(v, float) else '-' if v is None else str(v)
+    cells = [list(rows[0])] + [[*map(shown, r.values())] for r in rows]
     width = [max(map(len, c)) for c in zip(*cells)]
     return '\n'.join('  '.join(f'{v:>{w}}' for v, w in zip(r, width)) for r in cells)
 

@@ -6,8 +6,6 @@
 __all__ = ['Combined', 'usual_four']
 
 # %% ../nbs/06fa_combined.ipynb #a76aea78
-import warnings
-
 import numpy as np
 import torch
 from fastcore.basics import patch
@@ -23,7 +21,7 @@ from .general import GeneralDetector
 from .judging import harmless_versions
 from .observations import Responses
 from .p_values import FUSIONS, NullScores
-from .scores import check_finite, check_scores
+from .scores import check_finite, check_scores, unsaid
 
 # %% ../nbs/06fa_combined.ipynb #4d1122e9
 class Combined(Detector):
@@ -93,8 +91,7 @@ def _names(detectors): # their classes, in their order
 @patch
 def _scores_of(self: Combined, x): # (N, C, H, W) → (N, number of detectors) float64
     for member in self.members_: member.set_params(model=self.model) # a file has none
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'x: no score for image') # said once, of all images, by who asks
+    with unsaid(): # but once, of all images, by who asks
         scores = [np.asarray(member.score_samples(x), float) for member in self.members_]
     return torch.from_numpy(np.stack(scores, 1))
 

@@ -20,8 +20,8 @@ from .cli import json_lines, note, text_table
 from .fitting import fit
 from .options import (PRESET, Attacking, Loaded, as_fitted, attacked_by, drawn, labelled, made_with, names_of,
                                network_of)
-from .sources import (Network, Reading, blocks_of, channels_of, check_network, check_there, class_list,
-                               load_network, read_given, say_of_unread)
+from .sources import (Network, Reading, blocks_of, channels_of, check_network, check_reading, check_there,
+                               class_list, load_network, read_given, say_of_unread)
 
 # %% ../nbs/09c_commands.ipynb #0285d2c5
 _all_ = ['PRESET', 'Attacking', 'Loaded', 'attacked_by', 'fit', 'labelled', 'made_with', 'network_of'] # found here too
@@ -113,6 +113,7 @@ def detect(
       relneuron detect detector.zip inbox > verdicts.csv
     the network is the one that fit was given; --model and its options name it where it has moved"""
     check_there(images)
+    check_reading(reading, images)
     det, made = opened(detector, network)
     say_of_unread(images)
     blocks = blocks_of(images, _channels(det), as_fitted(reading, made))
@@ -134,8 +135,9 @@ def _unseen(det, found): # images that neither `fit` nor the threshold knows
 # %% ../nbs/09c_commands.ipynb #74eff1e2
 _SHOWN = 'auroc', 'detection_rate', 'false_positive_rate', 'tpr_at_5_fpr'
 
-def _figures(det, name, adv, clean) -> dict: # of one attack
+def _figures(det, name, adv, clean) -> dict: # of one attack; adv: None where it flipped nothing
     from relneuron.judging import detection_metrics
+    if adv is None: return dict(attack=name, flipped=0., attacked=0) | dict.fromkeys(_SHOWN)
     figures = detection_metrics(clean, det.score_samples(adv.x_adv), det.threshold_)
     return dict(attack=name, flipped=adv.success_rate, attacked=len(adv)) | {k: figures[k] for k in _SHOWN}
 
@@ -147,8 +149,8 @@ def _judged(det, network, data, attacking, clean, folder) -> list: # of dicts, o
     with hired(attacking.workers) as team:
         for name, pair in zip(attacking.attacks, attacking.chosen()):
             adv, = attacked_by(team, network, det.model, data, [pair], **how)
-            note(repr(adv))
-            if len(adv) < 30: note(f'{name}: figures of {len(adv)} images say little')
+            note(f'{name}: no image flipped' if adv is None else repr(adv))
+            if adv is not None and len(adv) < 30: note(f'{name}: figures of {len(adv)} images say little')
             rows.append(_figures(det, name, adv, clean))
     return rows
 
@@ -174,6 +176,7 @@ def evaluate(
     flipped: share of images whose class the attack changed; detection_rate: share of those that are flagged;
     false_positive_rate: share of clean images that are flagged"""
     check_there(images)
+    check_reading(reading, images, labels=True)
     attacking.chosen() # refuses unknown ones before the detector is read
     det, made = opened(detector, network)
     det.check_threshold()
@@ -184,6 +187,8 @@ def evaluate(
     data, _ = labelled(det.model, found, class_list(reading.classes))
     with kept_attacks(attacking.shards, detector) as folder:
         rows = _judged(det, network, data, attacking, det.score_samples(data.x), folder)
+    if not any(row['attacked'] for row in rows):
+        raise ValueError(f'attacks: {", ".join(attacking.attacks)} flipped none of {len(data)} images')
     about = dict(detector=str(detector), threshold=det.threshold_, clean=len(data))
     print(json_lines(about | dict(attacks=rows)) if json else text_table(rows))
     return rows
@@ -213,6 +218,7 @@ def inspect(
     from relneuron.evidence import in_words, naming
     from relneuron.explanation import html_report
     check_there(images)
+    check_reading(reading, images)
     html = check_out(Path(html).expanduser(), 'html')
     det, made = opened(detector, network)
     det.check_threshold()

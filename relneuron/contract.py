@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from .arrivals import Arriving, arrivals, check_x_adv, near_hashes, true_classes
 from .contexts import no_autocast
-from .core import batches, check_labels, check_model, images_of, loader_of, whole
+from .core import batches, check_labels, check_model, images_of, listed, loader_of, whole
 from .layers import Look
 from .observations import Responses, check_responses, find_units, observe, observing
 from .scores import (check_enough, check_finite, check_scores, finite_rows, network_key, plain_threshold,
-                              threshold_at, warn_of_guesses, warn_of_ties)
+                              threshold_at, unsaid, warn_of_guesses, warn_of_ties)
 
 # %% ../nbs/04c_contract.ipynb #13cc6fe0
 _all_ = ['check_scores', 'network_key', 'threshold_at', 'warn_of_guesses'] # made in another module, found here too
@@ -318,7 +318,8 @@ class _ImageScorer(Scorer):
     def score_samples(self, x, on_error='warn'):
         self.check_open()
         self.check_same()
-        return check_scores(self.det.score_samples(x), on_error=on_error)
+        with unsaid(): scores = self.det.score_samples(x)
+        return check_scores(scores, on_error=on_error)
 
 @patch
 def scorer(self: Detector) -> Scorer: # to be used in `with`
@@ -370,8 +371,10 @@ def fresh_scores(self: Detector, x, fpr): # for `calibrate`, a subclass's too
     arriving = Arriving(x)
     self.check_shape(arriving.first)
     scores = self.score_samples(arriving.images)
-    known = torch.isin(arriving.hashes, self.fit_images_).any(0).sum().item()
-    if known: raise ValueError(f'x: expected images that fit has not seen, but {known} of {len(scores)} were in fit')
+    known = torch.isin(arriving.hashes, self.fit_images_).any(0).nonzero()[:, 0].tolist()
+    if known:
+        were = f'{len(known)} of {len(scores)} were in fit ({listed(known)})'
+        raise ValueError(f'x: expected images that fit has not seen, but {were}')
     return scores
 
 @patch

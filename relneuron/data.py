@@ -8,6 +8,7 @@ __all__ = ['CLASS_NAMES', 'DATASETS', 'ImageSet', 'class_name', 'digits', 'from_
 
 # %% ../nbs/00_data.ipynb #df3917b6
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,8 +24,10 @@ from .pixels import (EXTENSIONS, arrays_of, class_labels, image_files, naming, n
 
 # %% ../nbs/00_data.ipynb #ceee576d
 def _ordered(class_names): # in an order that is the same in every process
-    if not isinstance(class_names, (set, frozenset)): return class_names
-    raise TypeError('class_names: expected a tuple or list of strings, got a set, which has no order')
+    want = 'class_names: expected a tuple or list of strings, got'
+    if isinstance(class_names, (set, frozenset)): raise TypeError(f'{want} a set, which has no order')
+    if isinstance(class_names, str) or not isinstance(class_names, Iterable): raise TypeError(f'{want} {class_names!r}')
+    return tuple(class_names)
 
 @dataclass(frozen=True, repr=False)
 class ImageSet:
@@ -38,7 +41,7 @@ class ImageSet:
 
     def __post_init__(self):
         check_images(self.x)
-        object.__setattr__(self, 'class_names', tuple(_ordered(self.class_names)))
+        object.__setattr__(self, 'class_names', _ordered(self.class_names))
         object.__setattr__(self, 'y', check_labels(self.y, len(self.x), len(self.class_names)))
 
     def __len__(self): return len(self.x)
@@ -101,10 +104,12 @@ def from_npz(
     name: str = None, # the file's name without it
 ) -> ImageSet:
     "An image set from a numpy file: 8 or 16 bits or floats in [0, 1], channels first or last, or none"
+    names = None if class_names is None else _ordered(class_names)
     with open_npz(path) as f, naming(path):
         x, y = arrays_of(f, path, f'x_{split}', f'y_{split}')
+        if not len(x): raise ValueError(f'x_{split}: expected at least one image')
         others = [class_labels(f[k], k) for k in ('y_train', 'y_test') if k in f.files]
-        y, names = numbered(class_labels(y, f'y_{split}'), _ordered(class_names), others, f'y_{split}')
+        y, names = numbered(class_labels(y, f'y_{split}'), names, others, f'y_{split}')
         return ImageSet(to_images(x, f'x_{split}'), y, names, name or Path(path).stem, split)
 
 # %% ../nbs/00_data.ipynb #10790867
@@ -122,7 +127,9 @@ def from_folder(
     if not path.is_dir(): raise FileNotFoundError(f'path: no folder {path}')
     folders = sub_folders(path)
     if not folders and image_files(path): raise ValueError(f'{path}: no sub-folders, one a class; {_UNLABELLED}')
-    names = tuple(_ordered(class_names) or folders)
+    names = tuple(folders) if class_names is None else _ordered(class_names)
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice: raise ValueError(f'class_names: expected each name once, got {listed(twice)} twice')
     if set(folders) - set(names):
         raise ValueError(f'{path}: {listed(sorted(set(folders) - set(names)))} is none of the classes {listed(names)}')
     files = [(file, names.index(folder)) for folder in folders for file in image_files(path/folder)]

@@ -7,7 +7,6 @@ __all__ = ['in_words', 'naming', 'read_responses', 'evidence']
 
 # %% ../nbs/07a_evidence.ipynb #a89500a6
 import math
-import warnings
 from copy import copy
 
 from torch import Tensor
@@ -18,7 +17,7 @@ from .contract import Detector
 from .contributions import explain_signals
 from .deviations import explain_responses
 from .observations import Responses, observe
-from .scores import check_scores
+from .scores import check_scores, unsaid
 
 # %% ../nbs/07a_evidence.ipynb #20f7e13f
 def in_words(
@@ -63,8 +62,7 @@ def _of_several(det, x, n): # of a `Combined`: units as one of them names them; 
     one, p = copy(naming(det)), det.p_values(x)
     one.threshold_ = math.inf # it has none of its own
     scores = check_scores(det.fused(p))
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'x: no score for image') # said already
+    with unsaid(): # it was already
         units = _of_units(one, x, n)
     same = dict(threshold=float(det.threshold_), named_by=_named_by(det, p))
     told = zip(units, scores.tolist(), det.verdicts(scores).tolist(), zip(*p.values()))

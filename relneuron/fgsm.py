@@ -13,6 +13,7 @@ from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import linf
 from torch import Tensor, nn
 
+from .core import number, whole
 from .foolbox_networks import as_attacked, goal, is_adversarial, loss_gradient
 
 # %% ../nbs/02a_fgsm.ipynb #1fe6f1a4
@@ -66,9 +67,9 @@ class FGSMSearch(MinimizationAttack):
         max_epsilon: float = 1., # the largest of them
         refine: int = 20, # an image flipped within so many steps is searched again with so many finer ones
     ):
-        if steps < 1: raise ValueError(f'steps: expected at least 1, got {steps}')
+        self.steps, self.refine = whole(steps, 'steps'), whole(refine, 'refine', 0)
+        self.max_epsilon = number(max_epsilon, 'max_epsilon')
         if not 0 < max_epsilon <= 1: raise ValueError(f'max_epsilon: expected a number in (0, 1], got {max_epsilon}')
-        self.steps, self.max_epsilon, self.refine = steps, max_epsilon, refine
 
     def run(self, model, inputs, criterion, *, early_stop=None, **kw):
         "The attacked images; called by foolbox"

@@ -15,8 +15,8 @@ from .arguments import OneOf, share
 from .catalogue import DETECTORS, assignments, kept_attacks, make_detector
 from .cli import note
 from .options import Attacking, attacked_by, drawn, labelled
-from .sources import (Network, Reading, channels_of, check_network, check_there, class_list, load_network,
-                               read_given, say_of_unread)
+from .sources import (Network, Reading, channels_of, check_network, check_reading, check_there, class_list,
+                               load_network, read_given, say_of_unread)
 
 # %% ../nbs/09bb_fitting.ipynb #dc0c5b0b
 def _check_kind(detector, attacks):
@@ -35,11 +35,12 @@ def _check_number(n, fpr): # of images for the threshold
     raise ValueError(f'images: {n} for the threshold are too few for a false positive rate of {fpr}; it takes {least}')
 
 # %% ../nbs/09bb_fitting.ipynb #037e0793
-def _check_fit(images, out, network, attacking, detector, calibrate, settings):
+def _check_fit(images, out, network, reading, attacking, detector, calibrate, settings):
     "`ValueError` or `OSError` for what cannot be, before anything is loaded"
     from relneuron.core import check_out
     check_out(Path(out).expanduser(), 'out')
     for name, given in dict(images=images, calibrate=calibrate or images).items(): check_there(given, name)
+    check_reading(reading, images, calibrate, labels=True)
     check_network(network)
     _check_kind(detector, attacking.attacks)
     attacking.chosen()
@@ -49,6 +50,7 @@ def _check_fit(images, out, network, attacking, detector, calibrate, settings):
 def _two_parts(found, held_out, seed): # those to learn from, and those for the threshold
     import torch
     n = max(1, round(held_out*len(found)))
+    if n >= len(found): raise ValueError(f'held_out: {held_out} of {len(found)} images leaves none to learn from')
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))
     return found[order[n:].sort().values], found[order[:n].sort().values]
 
@@ -115,8 +117,10 @@ def _attack_to_fit(network, model, data, attacking, folder): # attacked images o
     if not attacking.attacks: return None
     how = dict(shards=folder, batch_size=network.batch_size, seed=attacking.seed)
     with hired(attacking.workers) as team: found = attacked_by(team, network, model, data, attacking.chosen(), **how)
-    for adv in found: note(repr(adv))
-    return torch.cat([adv.x_adv for adv in found])
+    for name, adv in zip(attacking.attacks, found):
+        note(f'{name}: no image flipped; left out' if adv is None else repr(adv))
+    if any(found): return torch.cat([adv.x_adv for adv in found if adv is not None])
+    raise ValueError(f'attacks: {", ".join(attacking.attacks)} flipped none of {len(data)} images')
 
 # %% ../nbs/09bb_fitting.ipynb #7dfc865b
 def _check_layers(det, x):
@@ -168,7 +172,7 @@ def fit(
         --mean .485,.456,.406 --std .229,.224,.225 --attacks fgsm,cw
     and for attacks that nobody has shown it
       relneuron fit photos detector.zip --model mine:network --detector general"""
-    _check_fit(images, out, network, attacking, detector, calibrate, settings)
+    _check_fit(images, out, network, reading, attacking, detector, calibrate, settings)
     classes, model = class_list(reading.classes), load_network(network)
     _say_of_scale(network)
     learn, hold = _read_for_fit(model, images, calibrate, reading, attacking, held_out)

@@ -6,6 +6,8 @@
 __all__ = ['GeneralDetector', 'SupervisedGeneralDetector', 'most_relevant', 'reduced']
 
 # %% ../nbs/05d_general.ipynb #5a26d678
+from warnings import warn
+
 import numpy as np
 import torch
 from fastcore.basics import patch
@@ -99,9 +101,17 @@ def _rows(self: GeneralDetector, clean, y): # of references, of images for a sub
     return references, held[:taught], held[taught:]
 
 # %% ../nbs/05d_general.ipynb #de01500e
+def _warn_of_absent(pred, n_classes): # of the references
+    "Of classes without a reference: an image that the network takes for such a class is near to none of its class"
+    absent = (torch.bincount(pred, minlength=n_classes) == 0).nonzero()[:, 0].tolist()
+    if not absent: return
+    warn(f'y: no image to compare with is of class {listed(absent)}: all images that the network takes for such a class '
+         'get the highest score; where `calibrate` is given some, nothing may be flagged', stacklevel=5)
+
 @patch
 def _learn(self: GeneralDetector, clean, attacked, y, harmless, units, columns): # from reduced responses
     references, taught, null = self._rows(clean, y)
+    _warn_of_absent(clean.pred[references], clean.n_classes)
     changed = None if harmless is None else harmless[references[unchanged(clean, harmless)[references]]]
     is_early = torch.isin(columns, early_and_late(units)[0])
     if is_early.all(): # a single layer is early

@@ -14,6 +14,7 @@ from fastcore.basics import patch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import l0
 
+from .core import number, whole
 from .fgsm import first_flip
 from .foolbox_networks import as_attacked, goal, is_adversarial, loss_gradient, sliced
 
@@ -143,18 +144,20 @@ class JSMA(MinimizationAttack):
         variant: str = 'pair', # 'pair' or 'single'
         theta: float = 1., # added to a feature; negative to decrease it ('single' goes either way)
         gamma: float = 1., # 'pair' only: share of the features that may change, so floor(d*gamma/2) steps
-        max_iter: int = None, # most steps; with 'pair' the smaller of the two limits holds
+        max_iter: int = None, # most steps, no limit without it; with 'pair' the smaller of the two limits holds
         logits: bool = True, # 'pair': gradients of the logits; of the probabilities without
         max_perturbations_per_feature: int = 7, # 'single': a feature is left alone after so many steps
         direction: str = 'either', # 'single': 'either', or 'down' as Foolbox 2's `fast=True`
     ):
         if variant not in ('pair', 'single'): raise ValueError(f"variant: expected 'pair' or 'single', got {variant!r}")
+        for v, name in ((theta, 'theta'), (gamma, 'gamma')): number(v, name)
         if not 0 < abs(theta) <= 1: raise ValueError(f'theta: expected a number in [-1, 1] other than 0, got {theta}')
         if not 0 < gamma <= 1: raise ValueError(f'gamma: expected a number in (0, 1], got {gamma}')
         if direction not in ('either', 'down'):
             raise ValueError(f"direction: expected 'either' or 'down', got {direction!r}")
-        self.variant, self.theta, self.gamma, self.max_iter, self.logits = variant, theta, gamma, max_iter, logits
-        self.max_perturbations_per_feature, self.direction = max_perturbations_per_feature, direction
+        self.variant, self.theta, self.gamma, self.logits, self.direction = variant, theta, gamma, logits, direction
+        self.max_iter = None if max_iter is None else whole(max_iter, 'max_iter')
+        self.max_perturbations_per_feature = whole(max_perturbations_per_feature, 'max_perturbations_per_feature')
 
     def run(self, model, inputs, criterion, *, early_stop=None, **kw):
         "The attacked images; called by foolbox. Failed images come back as far as they got"
@@ -173,7 +176,7 @@ class JSMA(MinimizationAttack):
 @patch
 def most_steps(self: JSMA, d): # of `d` features
     steps = int(d*self.gamma//2) if self.variant == 'pair' else 2**31
-    return min(steps, self.max_iter or steps)
+    return steps if self.max_iter is None else min(steps, self.max_iter)
 
 @patch
 def saliency(self: JSMA, model, x, target):

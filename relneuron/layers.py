@@ -201,7 +201,8 @@ class Look:
         self.tolerance = _tolerance(model, self.alone)
         self.random = _off(again.logits, first.logits) > self.tolerance # does it draw numbers?
         self.sizes = first.sizes # layer → channels
-        self.ran = list(first.rows) # names of the layers that ran, in forward order
+        passes = [*self.alone, *(p for _, p in self.together)]
+        self.ran = list(dict.fromkeys(name for p in passes for name in p.rows)) # names of the layers that ran, in order
         self.rectified = watch.uses.rectified # names of those that nothing but a ReLU follows
         self.give_logits = watch.ways.give(watch.place(first.out)) # names of those whose output becomes the logits
 

@@ -18,10 +18,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .core import atomic_write, logits, undecided
+from .core import atomic_write, logits, undecided, whole
 from .data import ImageSet
 
 # %% ../nbs/01_models.ipynb #62cf8d2b
+def _side(size): # of the last maps of LeNet and Carlini's network
+    if whole(size, 'size') >= 16: return ((size - 4)//2 - 4)//2
+    raise ValueError(f'size: expected 16 or more, got {size}')
+
 class LeNet(nn.Module):
     "LeNet with 244 units: conv 10, conv 20 (5x5, max-pooled), then 120, 84 and `n_classes` outputs, ReLUs (paper §5.1)"
     def __init__(self,
@@ -30,7 +34,7 @@ class LeNet(nn.Module):
         size: int = 28, # images are size x size
     ):
         super().__init__()
-        side = ((size - 4)//2 - 4)//2
+        side = _side(size)
         self.conv1 = nn.Conv2d(in_channels, 10, 5)
         self.conv2 = nn.Conv2d(10, 20, 5)
         self.fc1 = nn.Linear(20*side*side, 120)
@@ -52,7 +56,7 @@ class CarliniNet(nn.Module):
         size: int = 28, # images are size x size
     ):
         super().__init__()
-        side = ((size - 4)//2 - 4)//2
+        side = _side(size)
         self.conv1, self.conv2 = nn.Conv2d(in_channels, 32, 3), nn.Conv2d(32, 32, 3)
         self.conv3, self.conv4 = nn.Conv2d(32, 64, 3), nn.Conv2d(64, 64, 3)
         self.fc1 = nn.Linear(64*side*side, 200)
@@ -76,7 +80,10 @@ class Normalized(nn.Module):
         super().__init__()
         self.net = net
         for name, values in (('mean', mean), ('std', std)):
-            self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32).view(1, -1, 1, 1))
+            v = torch.as_tensor(values, dtype=torch.float32)
+            if not v.isfinite().all(): raise ValueError(f'{name}: expected finite numbers, got {values}')
+            self.register_buffer(name, v.view(1, -1, 1, 1))
+        if not (self.std > 0).all(): raise ValueError(f'std: expected numbers above 0, got {std}')
 
     def forward(self, x: Tensor) -> Tensor: # (N, C, H, W) in [0, 1] → (N, n_classes) logits
         return self.net((x - self.mean)/self.std)
@@ -130,6 +137,9 @@ def save_checkpoint(
     "Write weights and configuration as one safetensors file"
     config = json.dumps(dict(name=name, args=args or {}, **info))
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    with torch.random.fork_rng(devices=[]): built = build(name, **args or {}).state_dict()
+    shapes, wanted = ({k: v.shape for k, v in of.items()} for of in (tensors, built))
+    if shapes != wanted: raise ValueError(f'model: expected the weights of {name} with args={args or {}}, got others')
     atomic_write(path, lambda p: save_file(tensors, p, metadata={'relneuron': config}))
 
 # %% ../nbs/01_models.ipynb #4c80e055
@@ -147,7 +157,9 @@ def load_checkpoint(
     if 'relneuron' not in metadata: raise ValueError(f'path: {path} was not written by save_checkpoint')
     config = json.loads(metadata['relneuron'])
     model = build(config['name'], **config['args'])
-    model.load_state_dict(tensors)
+    try: model.load_state_dict(tensors)
+    except RuntimeError as e:
+        raise ValueError(f"path: {path} holds other weights than those of {config['name']}: {' '.join(str(e).split())[:200]}") from e
     model.config = config
     if torch.device(device).type == 'cuda': model.to(memory_format=torch.contiguous_format)
     return model.to(device).eval()

@@ -19,12 +19,15 @@ from .sources import Found, Network, Reading, class_list, load_network
 # %% ../nbs/09ba_options.ipynb #55f2b494
 def made_with(
     path, # a detector's file
-) -> dict: # what `fit` noted there; nothing where the file was made in Python, or is none
-    "How a detector was made"
+) -> dict: # what `fit` noted there; nothing where the file was made in Python
+    "How a detector was made; `ValueError` for a file that is none"
     try:
-        with zipfile.ZipFile(path) as z: learned = json_text.loads(z.read('detector.json'))['learned']
-        return json_text.loads(learned['made_with_'])
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile): return {}
+        with zipfile.ZipFile(path) as z: described = json_text.loads(z.read('detector.json'))
+    except OSError: raise
+    except Exception as e: # of zipfile, zlib and json
+        raise ValueError(f'detector: {path} is damaged, or no detector that fit or save wrote: {e}') from e
+    try: return json_text.loads(described['learned']['made_with_'])
+    except (KeyError, ValueError, TypeError): return {}
 
 # %% ../nbs/09ba_options.ipynb #7e14467b
 def network_of(
@@ -94,13 +97,13 @@ def attacked_by(
     data, # `ImageSet`
     attacks: list, # of pairs, see `named_attack`
     **how # shards, batch_size, seed: see `run_attack`
-) -> list: # of `Adversarials`, one an attack
+) -> list: # of `Adversarials`, one an attack; None for one that flips no image
     "What `attacked_in_turn` gives"
     from relneuron.parallel import attack_in_parallel
-    for k, (attack, settings) in enumerate(attacks if team else ()): # this leaves the shards that are found below
-        there = dict(settings, **how, device=network.where.get(), threads=team.threads)
-        attack_in_parallel(team.executor, Loaded(network), data[k::len(attacks)], attack, **there)
-    return attacked_in_turn(model, data, attacks, **how)
+    def shared_out(model, part, attack, **kw):
+        there = dict(kw, device=network.where.get(), threads=team.threads)
+        return attack_in_parallel(team.executor, Loaded(network), part, attack, **there)
+    return attacked_in_turn(model, data, attacks, shared_out if team else None, **how)
 
 # %% ../nbs/09ba_options.ipynb #0a396750
 def drawn(

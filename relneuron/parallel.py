@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from .adversarials import Adversarials
-from .attacks import check_targets, run_attack
+from .attacks import NothingFlipped, check_targets, run_attack
 from .core import atomic_write, check_out, fingerprint, logits, plain, progress, undecided, whole
 from .data import ImageSet
 from .models import load_model
@@ -145,8 +145,7 @@ def attack_rows(
     how = dict(job.settings, targets=wanted, batch_size=len(rows), shards=job.shards, show=False)
     try:
         with limited(job.threads): run_attack(model, data, job.attack, **how)
-    except ValueError as e: # no image of this batch was flipped: that is for the whole to judge
-        if 'flipped none of' not in str(e): raise
+    except NothingFlipped: pass # of this batch: that is for the whole to judge
     return len(rows)
 
 # %% ../nbs/02e_parallel.ipynb #f85c7aea

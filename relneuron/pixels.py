@@ -144,13 +144,18 @@ def _pixels(image, grey: bool) -> np.ndarray: # (H, W[, 3]), 8 or 16 bits or flo
     return np.array(image.convert('L' if grey or image.mode in ('1', 'L', 'LA') else 'RGB'))
 
 # %% ../nbs/000a_pixels.ipynb #e8e35304
+def _upright(image): # as its camera was held
+    from PIL import ExifTags, ImageOps
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return ImageOps.exif_transpose(image) if turned else image
+
 def read_image(file, channels: int, size=None) -> Tensor: # (C, H, W) in [0, 1]
     "An image file; `ValueError`, naming the file, where it cannot be read"
     from PIL import Image
     if channels not in (1, 3): raise ValueError(f'channels: expected 1 (grey) or 3 (colour), got {channels!r}')
     if size is not None: size = whole(size, 'size')
     try:
-        with Image.open(file) as image: pixels = _pixels(image, channels == 1)
+        with Image.open(file) as image: pixels = _pixels(_upright(image), channels == 1)
     except MemoryError: raise
     except Exception as e: # Pillow raises errors of many types
         raise ValueError(f'{file}: no readable image: {e}') from e

@@ -45,6 +45,7 @@ def save(self: Detector,
 ):
     "Write the fitted detector, without its network and the images it was made with, to one file"
     self.check_fitted()
+    self.check_params()
     check_out(path)
     write_detector(path, type(self), *self.saved_parts(), trusted)
 

@@ -42,13 +42,15 @@ class KeyedTensors:
         return path
 
 # %% ../nbs/01b_shards.ipynb #a67cd9f2
+def _unreadable(path, why): return ValueError(f'{path}: no readable file of tensors, delete it: {why}')
+
 @patch
 def scan(self: KeyedTensors):
     "Take note of the files that came since the last look"
     for path in sorted(set(self.folder.glob(f'{self.prefix}*.safetensors')) - self.seen):
         try:
             with safe_open(path, 'pt') as f: keys = f.get_tensor('key').tolist()
-        except SafetensorError as e: raise ValueError(f'{path}: no readable file of tensors, delete it: {e}') from e
+        except SafetensorError as e: raise _unreadable(path, e) from e
         for row, key in enumerate(keys): self.places.setdefault(tuple(key), (path, row))
         self.seen.add(path)
 
@@ -66,7 +68,10 @@ def _form(tensors): # name → what its rows must agree in
 
 def _held(path, form=None):
     "The tensors of a file but the keys; `ValueError` where they have not the form of those read before"
-    with safe_open(path, 'pt') as f: held = {name: f.get_tensor(name) for name in set(f.keys()) - {'key'}}
+    with safe_open(path, 'pt') as f: held, n = {k: f.get_tensor(k) for k in f.keys()}, len(f.get_tensor('key'))
+    del held['key']
+    if any(t.shape[:1] != (n,) for t in held.values()):
+        raise _unreadable(path, f'not {n} rows of {", ".join(held)}, as of keys')
     if form in (None, _form(held)): return held
     raise ValueError(f'{path}: expected {form} as in other files, it holds {_form(held)}')
 
@@ -125,6 +130,8 @@ class Shards(KeyedTensors):
     ) -> tuple: # (n,) bool, and (n found, C, H, W) float32, or None where nothing is found
         "Which images were attacked before, and what became of them, in the order of the keys"
         found, rows = super().get(keys)
+        lost = rows['x_adv'].isnan().flatten(1).any(1) if rows else found[:0]
+        if lost.any(): raise _unreadable(self.places[tuple(keys[found][lost][0].tolist())][0], 'NaN in its images')
         return found, rows.get('x_adv')
 
     def put(self,

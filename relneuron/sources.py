@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Where', 'read_weights', 'torchvision_network', 'own_network', 'Network', 'check_network', 'load_network', 'Reading',
-           'Found', 'part_of', 'class_list', 'check_there', 'say_of_unread', 'read_given', 'blocks_of', 'channels_of']
+           'Found', 'part_of', 'class_list', 'check_there', 'say_of_unread', 'check_reading', 'read_given', 'blocks_of',
+           'channels_of']
 
 # %% ../nbs/09a_sources.ipynb #a990b3b2
 import importlib
@@ -52,14 +53,18 @@ def read_weights(
     found = _loaded(path)
     for key in ('state_dict', 'model'):
         if isinstance(found, dict) and isinstance(found.get(key), dict): found = found[key]
-    tensors = {str(k).removeprefix('module.'): v for k, v in found.items()} if isinstance(found, dict) else {}
+    tensors = {str(k): v for k, v in found.items()} if isinstance(found, dict) else {}
     if tensors and all(isinstance(v, torch.Tensor) for v in tensors.values()): return tensors
     raise ValueError(f'weights: expected a dict of tensors in {path}')
 
 # %% ../nbs/09a_sources.ipynb #f50679d6
+def _named_as(weights, names) -> dict: # without the 'module.' of `DataParallel`, where more of the names fit so
+    without = {k.removeprefix('module.'): v for k, v in weights.items()}
+    return max(weights, without, key=lambda found: len({*found} & {*names}))
+
 def _filled(net, weights, name):
     "The network with these weights in it; `ValueError`, saying what is amiss, where they are another's"
-    try: net.load_state_dict(weights)
+    try: net.load_state_dict(_named_as(weights, net.state_dict()))
     except RuntimeError as e: raise ValueError(f'weights: not those of {name}: {" ".join(str(e).split())[:200]}') from e
     return net
 
@@ -77,7 +82,8 @@ def torchvision_network(
     from torchvision import models
     known = models.list_models(module=models)
     if name not in known: raise ValueError(f'model: torchvision has no classifier {name!r}; {_near(name, known)}')
-    last = list(models.get_model(name, weights=None).state_dict())[-1]
+    names = list(models.get_model(name, weights=None).state_dict())
+    weights, last = _named_as(weights, names), names[-1]
     if last not in weights: raise ValueError(f'weights: not those of {name}: there is no {last}')
     return _filled(models.get_model(name, weights=None, num_classes=len(weights[last])), weights, name)
 
@@ -129,12 +135,21 @@ def _check_weights(network, needs): # needs: has it no weights of its own?
         raise FileNotFoundError(f'weights: no file {network.weights}')
 
 # %% ../nbs/09a_sources.ipynb #79b9fefe
+def _check_scale(mean, std):
+    "`TypeError` or `ValueError` unless these are as many finite numbers, those of `std` above 0"
+    from relneuron.core import number
+    for name, values in dict(mean=mean, std=std).items():
+        for v in values: number(v, name)
+    if len(mean) != len(std): raise ValueError(f'std: expected {len(mean)} numbers as in mean, got {len(std)}')
+    if min(std) <= 0: raise ValueError(f'std: expected positive numbers, got {min(std)}')
+
 def check_network(
     network: Network, # as the options say
 ):
     "`ValueError` or `OSError` for what cannot be, before anything is loaded"
     if not network.model: raise ValueError('model: expected one: --model NAME')
     if (network.mean is None) != (network.std is None): raise ValueError('mean, std: expected both or none')
+    if network.mean is not None: _check_scale(network.mean, network.std)
     _check_weights(network, network.model.startswith('torchvision:'))
     network.where.get()
 
@@ -157,18 +172,14 @@ def load_network(
     check_network(network)
     device = network.where.get()
     net = _unscaled(network, device)
-    if network.mean is not None:
-        n = len(network.mean)
-        if n != len(network.std): raise ValueError(f'std: expected {n} numbers as in mean, got {len(network.std)}')
-        if min(network.std) <= 0: raise ValueError(f'std: expected positive numbers, got {min(network.std)}')
-        net = Normalized(net, network.mean, network.std)
+    if network.mean is not None: net = Normalized(net, network.mean, network.std)
     return net.to(device).eval()
 
 # %% ../nbs/09a_sources.ipynb #f8b12d5b
 @dataclass(frozen=True)
 class Reading:
     "How images are read"
-    size: positive = None # of folders and files: resize to so many pixels a side
+    size: positive = None # of folders and image files: resize to so many pixels a side
     classes: str = None # in the order of the outputs: a,b,c, or a file of lines (default: sub-folders by name)
 
 @dataclass(frozen=True)
@@ -240,6 +251,21 @@ def say_of_unread(
     if not left: return
     n = f'{len(left)} file{"s"*(len(left) > 1)}'
     note(f'{n} in {where} left out, of kinds that are not read: {listed(left)}; read are {" ".join(EXTENSIONS)}')
+
+# %% ../nbs/09a_sources.ipynb #8ef0a76a
+def check_reading(
+    reading: Reading, # as the options say
+    images: str, # as on the command line
+    *others: str, # further images, likewise; None for none
+    labels: bool = False, # are the classes those of the labels alone?
+):
+    "`ValueError` for an option that none of the images has a use for"
+    from relneuron.data import DATASETS
+    places = [part_of(given)[0] for given in (images, *others) if given]
+    if reading.size is not None and all(p in DATASETS or Path(p).suffix == '.npz' for p in places):
+        raise ValueError(f'size: {" and ".join(places)} cannot be resized, folders and image files can; expected none')
+    if labels and reading.classes is not None and places[0] in DATASETS:
+        raise ValueError(f'classes: {places[0]} has names for its classes; expected none')
 
 # %% ../nbs/09a_sources.ipynb #5201b1c0
 def _classes_in(folder) -> list: # sub-folders with images; none where images lie in the folder itself

@@ -8,16 +8,18 @@ __all__ = ['RECIPES', 'random_flip', 'random_shift', 'augment', 'make_optimizer'
            'Recipe', 'train_recipe']
 
 # %% ../nbs/01a_training.ipynb #9c910e50
+import math
 import time
 from collections.abc import Iterable
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import (atomic_write, check_labels, check_model, check_out, device_of, fingerprint, frozen, number,
-                            plain, progress, whole)
+from .core import (atomic_write, beside_weights, check_labels, check_model, check_out, device_of, fingerprint,
+                            frozen, listed, number, plain, progress, whole)
 from .data import ImageSet, load_data
 from .models import accuracy, build, load_checkpoint, save_checkpoint
 
@@ -251,15 +253,19 @@ def training_mark(
     "A key that is equal where, and only where, it is the same training"
     shapes = [[name, list(v.shape)] for name, v in plain(model).state_dict().items()]
     layers = [type(m).__name__ for m in plain(model).modules()]
-    return fingerprint(layers, shapes, data.x, data.y, settings)
+    beside = beside_weights(plain(model)) # the shares of dropout, say
+    return fingerprint(layers, shapes, data.x, data.y, settings, *filter(None, [beside]))
 
 # %% ../nbs/01a_training.ipynb #16d74772
 def _check_given(model, data, test):
     "`ValueError` unless the network takes these images, has an output for each of their classes, and can learn"
     for v, name in ((data, 'data'), (test, 'test')):
+        if not isinstance(v, ImageSet): raise TypeError(f'{name}: expected an ImageSet, got {type(v).__name__}')
         check_labels(v.y, len(v), check_model(model, v.x, f'{name}.x'), f'{name}.y')
-    if any(p.requires_grad for p in model.parameters()): return
-    raise ValueError('model: expected weights to train, got none with requires_grad')
+    learning = [p for p in model.parameters() if p.requires_grad]
+    if not learning: raise ValueError('model: expected weights to train, got none with requires_grad')
+    other = {str(p.dtype) for p in learning} - {'torch.float32'}
+    if other: raise ValueError(f'model: expected weights in float32, got {listed(other)}; bf16=True trains in bfloat16')
 
 def _check_settings(settings): # arguments of `train` by name
     "`TypeError` or `ValueError`, naming the argument, where nothing can be trained with these"
@@ -277,7 +283,25 @@ def _attack(epsilon, steps, ramp): # what `attacked_parts` takes, checked; nothi
     steps = whole(steps, 'attack_steps')
     return dict(epsilon=epsilon, steps=steps, ramp=ramp) if epsilon else {}
 
-def _steps_an_epoch(n, batch_size, compile): # of n images
+def _check_loss(loss, epoch): # before the state of the epoch replaces that of the one before
+    if math.isfinite(loss): return
+    raise FloatingPointError(f'lr: the loss of epoch {epoch} is {loss}: the weights are lost; try a smaller rate')
+
+@contextmanager
+def _learning(model, seed):
+    "Inside `with`, gradients are on and torch's random numbers start from `seed`; afterwards all is as before"
+    device = device_of(model)
+    try:
+        with torch.random.fork_rng([device] if device.type == 'cuda' else []), \
+                torch.inference_mode(False), torch.enable_grad():
+            torch.manual_seed(seed)
+            yield
+    finally: model.eval()
+
+def _steps_an_epoch(model, n, batch_size, compile): # of n images
+    lonely = n % batch_size == 1 and not compile # of one image alone such a layer cannot learn
+    if lonely and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+        raise ValueError(f'batch_size: {batch_size} leaves a last batch of one of {n} images, too few for a BatchNorm1d')
     if compile and batch_size > n:
         raise ValueError(f'batch_size: expected at most the {n} images with compile, got {batch_size}')
     return n//batch_size if compile else -(-n//batch_size)
@@ -310,24 +334,23 @@ def train(
                     shift=shift, flip=flip, seed=seed)
     _check_settings(settings | dict(bf16=bf16, compile=compile))
     resume = resume and check_out(resume, 'resume')
-    steps = _steps_an_epoch(len(data), batch_size, compile)
+    steps = _steps_an_epoch(model, len(data), batch_size, compile)
     attack, test_every = _attack(epsilon, attack_steps, ramp), whole(test_every, 'test_every')
     settings |= attack | ({'compile': True} if compile else {})
     mark = resume and training_mark(model, data, **settings)
     state = TrainingState(model, make_optimizer(model, optimizer, lr, weight_decay), epochs*steps, lr, seed, mark)
-    torch.manual_seed(seed)
-    if resume and resume.exists(): state.load(resume)
-    net = quicker(model, data.x[:batch_size], bf16) if compile else model
-    try:
+    with _learning(model, seed):
+        if resume and resume.exists(): state.load(resume)
+        net = quicker(model, data.x[:batch_size], bf16) if compile else model
         for epoch in range(len(state.records) + 1, epochs + 1):
             start = time.perf_counter()
             parts = shuffled(data, batch_size, state.order, device_of(model), shift, flip, even=compile)
             if attack: parts = attacked_parts(net, parts, state, **attack)
             loss = train_epoch(net, progress(parts, steps, f'epoch {epoch}/{epochs}', show), state, bf16)
+            _check_loss(loss, epoch)
             measured = epoch == epochs or epoch % test_every == 0
             state.note(loss, accuracy(model, test, 1000) if measured else None, time.perf_counter() - start)
             if resume: state.save(resume)
-    finally: model.eval()
     return state.records
 
 # %% ../nbs/01a_training.ipynb #a1e79704
@@ -387,8 +410,9 @@ def train_recipe(
     if name not in RECIPES: raise ValueError(f'name: unknown recipe {name!r}; known: {", ".join(RECIPES)}')
     path = check_out(path)
     recipe = RECIPES[name] if epochs is None else replace(RECIPES[name], epochs=epochs)
-    torch.manual_seed(0)
-    model = build(recipe.model).to(device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = build(recipe.model).to(device)
     data, test = load_data(recipe.data), load_data(recipe.data, 'test')
     records = []
     for k, how in enumerate(recipe.trainings):

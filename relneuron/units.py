@@ -9,10 +9,11 @@ __all__ = ['Unit', 'Units', 'Responses', 'check_responses', 'as_tuples']
 import json
 from dataclasses import dataclass, field, fields, replace
 from itertools import accumulate
+from pathlib import Path
 
 import torch
 from fastcore.basics import patch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -127,7 +128,7 @@ def __getitem__(self: Responses,
     rows # slice, index tensor or boolean mask
 ) -> Responses:
     "Some of the images"
-    if isinstance(rows, int): rows = [rows]
+    if isinstance(rows, int) or getattr(rows, 'ndim', 1) == 0: rows = [int(rows)] # numpy's and torch's numbers, too
     return replace(self, r=self.r[rows], logits=self.logits[rows], index=self.index[rows])
 
 # %% ../nbs/030_units.ipynb #a7445611
@@ -153,6 +154,11 @@ def load(cls: Responses,
     path # file written by `save`
 ) -> Responses:
     "Read what `save` wrote"
-    with safe_open(path, 'pt') as f:
-        units = Units(*map(as_tuples, json.loads(f.metadata()['units']))) # older files hold the first three fields
-        return cls(units=units, **{k: f.get_tensor(k) for k in _TENSORS})
+    path = Path(path).expanduser()
+    if not path.is_file(): raise FileNotFoundError(f'path: no file {path}')
+    try:
+        with safe_open(path, 'pt') as f:
+            units = Units(*map(as_tuples, json.loads(f.metadata()['units']))) # older files hold the first three fields
+            return cls(units=units, **{k: f.get_tensor(k) for k in _TENSORS})
+    except (SafetensorError, KeyError, TypeError, ValueError) as e:
+        raise ValueError(f'path: {path} was not written by save, or is damaged: {e}') from e
