@@ -105,8 +105,8 @@ def _warn_of_absent(pred, n_classes): # of the references
     "Of classes without a reference: an image that the network takes for such a class is near to none of its class"
     absent = (torch.bincount(pred, minlength=n_classes) == 0).nonzero()[:, 0].tolist()
     if not absent: return
-    warn(f'y: no image to compare with is of class {listed(absent)}: all images that the network takes for such a class '
-         'get the highest score; where `calibrate` is given some, nothing may be flagged', stacklevel=5)
+    warn(f'y: no image to compare with is of class {listed(absent)}: all images that the network takes for such a '
+         'class get the highest score; where `calibrate` is given some, nothing may be flagged', stacklevel=5)
 
 @patch
 def _learn(self: GeneralDetector, clean, attacked, y, harmless, units, columns): # from reduced responses

@@ -216,7 +216,7 @@ def mixes(self: Look) -> bool:
 
 @patch
 def check_apart(self: Look):
-    "`ValueError` where an image's logits change with the other images of its batch; a warning where they do by themselves"
+    "`ValueError` where an image's logits change with the others of its batch; a warning where they do by themselves"
     if self.random: warn('model: it draws at random: responses and scores change from call to call', stacklevel=3)
     if self.mixes(): raise ValueError("model: an image's logits change with the other images of its batch")
 

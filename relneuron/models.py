@@ -159,7 +159,8 @@ def load_checkpoint(
     model = build(config['name'], **config['args'])
     try: model.load_state_dict(tensors)
     except RuntimeError as e:
-        raise ValueError(f"path: {path} holds other weights than those of {config['name']}: {' '.join(str(e).split())[:200]}") from e
+        what = ' '.join(str(e).split())[:200]
+        raise ValueError(f"path: {path} holds other weights than those of {config['name']}: {what}") from e
     model.config = config
     if torch.device(device).type == 'cuda': model.to(memory_format=torch.contiguous_format)
     return model.to(device).eval()
