@@ -9,17 +9,15 @@ __all__ = ['attack_params', 'Adversarials', 'show_adversarials']
 import json
 from dataclasses import dataclass, replace
 from enum import Enum
-from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 import numpy as np
 import torch
 from fastcore.basics import patch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .core import atomic_write, fingerprint, show_images
+from .core import atomic_write, fingerprint, saved_tensors, show_images
 from .data import class_name
 
 # %% ../nbs/01c_adversarials.ipynb #fed10261
@@ -124,13 +122,8 @@ def load(cls: Adversarials,
     path, # file written by `save`
 ) -> Adversarials:
     "Read what `save` wrote"
-    path = Path(path).expanduser()
-    if not path.is_file(): raise FileNotFoundError(f'path: no file {path}')
-    try:
-        with safe_open(path, 'pt') as f:
-            return cls(**{k: f.get_tensor(k) for k in _TENSORS}, **json.loads(f.metadata()['adversarials']))
-    except (SafetensorError, KeyError, TypeError, ValueError) as e:
-        raise ValueError(f'path: {path} was not written by save, or is damaged: {e}') from e
+    with saved_tensors(path) as f:
+        return cls(**{k: f.get_tensor(k) for k in _TENSORS}, **json.loads(f.metadata()['adversarials']))
 
 # %% ../nbs/01c_adversarials.ipynb #5c5e7cd3
 @patch(cls_method=True)

@@ -9,15 +9,13 @@ __all__ = ['Unit', 'Units', 'Responses', 'check_responses', 'as_tuples']
 import json
 from dataclasses import dataclass, field, fields, replace
 from itertools import accumulate
-from pathlib import Path
 
 import torch
 from fastcore.basics import patch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .core import atomic_write, fingerprint
+from .core import atomic_write, fingerprint, saved_tensors
 
 # %% ../nbs/030_units.ipynb #7fb36faf
 @dataclass(frozen=True)
@@ -154,11 +152,6 @@ def load(cls: Responses,
     path # file written by `save`
 ) -> Responses:
     "Read what `save` wrote"
-    path = Path(path).expanduser()
-    if not path.is_file(): raise FileNotFoundError(f'path: no file {path}')
-    try:
-        with safe_open(path, 'pt') as f:
-            units = Units(*map(as_tuples, json.loads(f.metadata()['units']))) # older files hold the first three fields
-            return cls(units=units, **{k: f.get_tensor(k) for k in _TENSORS})
-    except (SafetensorError, KeyError, TypeError, ValueError) as e:
-        raise ValueError(f'path: {path} was not written by save, or is damaged: {e}') from e
+    with saved_tensors(path) as f:
+        units = Units(*map(as_tuples, json.loads(f.metadata()['units']))) # older files hold the first three fields
+        return cls(units=units, **{k: f.get_tensor(k) for k in _TENSORS})
