@@ -142,7 +142,7 @@ def atomic_write(path, write):
 
 @contextmanager
 def saved_tensors(path):
-    "Inside `with`, an open file of safetensors; `ValueError` where it, or what is read of it, is not as `save` leaves it"
+    "Inside `with`, an open file of safetensors; `ValueError` where it, or what is read, is not as `save` leaves it"
     path = Path(path).expanduser()
     if not path.is_file(): raise FileNotFoundError(f'path: no file {path}')
     try:

@@ -301,7 +301,7 @@ def _learning(model, seed):
 def _steps_an_epoch(model, n, batch_size, compile): # of n images
     lonely = n % batch_size == 1 and not compile # of one image alone such a layer cannot learn
     if lonely and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
-        raise ValueError(f'batch_size: {batch_size} leaves one image of {n} for the last batch, too few for BatchNorm1d')
+        raise ValueError(f'batch_size: {batch_size} leaves one image of {n} for the last, too few for BatchNorm1d')
     if compile and batch_size > n:
         raise ValueError(f'batch_size: expected at most the {n} images with compile, got {batch_size}')
     return n//batch_size if compile else -(-n//batch_size)
