@@ -269,19 +269,21 @@ def evade(
     epsilons = (.05, .1, .15, .2, .3), # L-inf sizes
     seed: int = 0, # of what is random in the attack
     draws: int = 1, # how often the detector is asked in the end
+    batch_size: int = None, # images attacked at a time; all without it. Slopes through a deep network take memory
     show: bool = None, # progress bar
 ) -> Evasion:
     "Which images evade the detector, at which epsilon"
     det.check_threshold()
     epsilons = sorted(number(e, 'epsilons') for e in epsilons)
+    if batch_size is not None: whole(batch_size, 'batch_size')
     y = check_labels(y, len(check_images(x)))
     right = logits(det.model, x, show=False).argmax(1) == y
     if not right.any(): raise ValueError('y: the network has none of the images right')
     total = Best(det, x[right], y[right], False, draws)
     passed, scores = [], []
     for epsilon in progress(epsilons, desc=type(attack).__name__, show=show):
-        rows = total.left(True)
-        if len(rows):
+        left = total.left(True)
+        for rows in left.split(batch_size or len(x)) if len(left) else ():
             found = attack_once(attack, det, total.clean[rows], total.labels[rows], epsilon, seed)
             total.see(found, logits(det.model, found, show=False), rows)
         passed.append(total.passed.clone())

@@ -100,8 +100,8 @@ def _first_right(model, data, n): # the first n images that the network has righ
     return data[right.nonzero()[:n, 0]]
 
 # %% ../nbs/08j_adaptive_study.ipynb #c98423fb
-@stage('tensors')
-def evaded(det, model, attacker, study, x, y, donors):
+@stage('tensors', ignore=('batch_size',))
+def evaded(det, model, attacker, study, x, y, donors, batch_size=None):
     "Which images evade at which epsilon, and what that took"
     det.set_params(model=model)
     begin, attack = time.perf_counter(), ATTACKERS[attacker](det, donors, study)
@@ -109,7 +109,7 @@ def evaded(det, model, attacker, study, x, y, donors):
         parts = zip(x.split(20), y.split(20))
         nearest = torch.cat([attack_once(attack, det, *part, None, study.seed) for part in parts])
         found = within(det, x, y, nearest, study.epsilons)
-    else: found = evade(attack, det, x, y, study.epsilons, study.seed)
+    else: found = evade(attack, det, x, y, study.epsilons, study.seed, batch_size=batch_size)
     seconds = torch.tensor(time.perf_counter() - begin, dtype=torch.float64)
     return dict(passed=found.passed, score=found.score, x_adv=found.x_adv, seconds=seconds)
 
@@ -120,8 +120,10 @@ class Setting:
         study: AdaptiveStudy, # what is to be run
         cache, # folder for what is made
         shards = None, # folder of attacked images, see `run_attack`; one in `cache` without it
+        batch_size: int = None, # images attacked at a time, see `evade`
     ):
         self.study, self.stages, self.model = study, Stages(cache), load_model(study.model)
+        self.batch_size = batch_size
         train, test = load_data(study.data).first(study.n_per_class), load_data(study.data, 'test')
         a, b, c = study.held_out
         self.images, self.fresh = _first_right(self.model, test[:a], study.n), test[b:c]
@@ -140,7 +142,8 @@ class Setting:
 
     def evaded(self, name, attacker): # stage; detectors and attackers left out of the study do not change its key
         some = replace(self.study, detectors=(name,), attackers=(attacker,))
-        return self.stages(evaded, self.detector(name), self.network, attacker, some, self.x, self.y, self.donors)
+        given = self.network, attacker, some, self.x, self.y, self.donors
+        return self.stages(evaded, self.detector(name), *given, batch_size=self.batch_size)
 
 # %% ../nbs/08j_adaptive_study.ipynb #a1c4902a
 def first_evaded(
@@ -194,10 +197,11 @@ def run_adaptive(
     cache, # folder for what is made
     shards = None, # folder of attacked images, see `run_attack`; one in `cache` without it
     minutes: float = None, # no new pair is begun after so many
+    batch_size: int = None, # images attacked at a time, see `evade`
     show: bool = None, # progress bar
 ) -> Path: # of the record
     "Run a study, or what of it is not yet done, and write its record"
-    begin, setting = time.perf_counter(), Setting(study, cache, shards)
+    begin, setting = time.perf_counter(), Setting(study, cache, shards, batch_size)
     pairs = [(name, attacker) for attacker in study.attackers for name in study.detectors]
     for name, attacker in progress(pairs, desc='adaptive', show=show):
         if minutes is not None and time.perf_counter() - begin > 60*minutes: break
