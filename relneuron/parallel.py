@@ -28,6 +28,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from .adversarials import Adversarials
+from .attack_tasks import check_shards
 from .attacks import NothingFlipped, check_targets, run_attack
 from .core import atomic_write, check_out, fingerprint, logits, plain, progress, undecided, whole
 from .data import ImageSet
@@ -176,6 +177,7 @@ def attack_in_parallel(
     show: bool = None, # progress bar
 ) -> Adversarials: # what `run_attack` gives
     "`run_attack` with the batches shared out among workers"
+    check_shards(shards)
     model = network_at(network, device)
     out = logits(model, data.x, show=False)
     wanted = check_targets(targets, data.y, len(data.class_names))
