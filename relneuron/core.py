@@ -69,8 +69,8 @@ def _leaves(v) -> list: # of a container; a shape is none
 def _is_setting(v) -> bool:
     "A tensor, an array or a number, or a container of these, and of plain values"
     leaves = _leaves(v)
-    values = [isinstance(leaf, (Tensor, np.ndarray, int, float)) and not isinstance(leaf, bool) for leaf in leaves]
-    return any(values) and all(v or leaf is None or isinstance(leaf, (bool, str)) for v, leaf in zip(values, leaves))
+    rest = [leaf for leaf in leaves if not (leaf is None or isinstance(leaf, (bool, str)))]
+    return bool(rest) and all(isinstance(leaf, (Tensor, np.ndarray, int, float)) for leaf in rest)
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 

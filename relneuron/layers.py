@@ -201,8 +201,8 @@ class Look:
         self.tolerance = _tolerance(model, self.alone)
         self.random = _off(again.logits, first.logits) > self.tolerance # does it draw numbers?
         self.sizes = first.sizes # layer → channels
-        passes = [*self.alone, *(p for _, p in self.together)]
-        self.ran = list(dict.fromkeys(name for p in passes for name in p.rows)) # names of the layers that ran, in order
+        self.passes = [*self.alone, *(p for _, p in self.together)]
+        self.ran = list(dict.fromkeys(name for p in self.passes for name in p.rows)) # layers that ran, in forward order
         self.rectified = watch.uses.rectified # names of those that nothing but a ReLU follows
         self.give_logits = watch.ways.give(watch.place(first.out)) # names of those whose output becomes the logits
 
@@ -249,7 +249,7 @@ def layout(self: Look,
     name: str, # of a layer that ran
 ) -> tuple: # (axis, outer, inner); None where the output is the same for every image
     "Where the layer's output holds the images; `ValueError` where the experiment cannot tell"
-    passes = [*self.alone, *(p for _, p in self.together)]
+    passes = self.passes
     if any(name not in p.rows for p in passes): raise _unclear(name, 'it does not run for every image')
     axes = _image_axes([_lengths(p.rows[name]) for p in passes], [1, 1, 1, 3, 2])
     errors = {(axis, *order): self._error(name, (axis, *order)) for axis, k in axes.items() for order in _layouts(k)}
