@@ -73,6 +73,7 @@ def check_shards(
     if isinstance(folder, (str, os.PathLike)): return
     raise TypeError(f'shards: expected a folder for attacked images, or None, got {folder!r}')
 
+# %% ../nbs/01e_attack_tasks.ipynb #4b5acc68
 class AttackTask:
     "One attack on one image set: what is wanted, what counts, and the key of each image"
     def __init__(self,

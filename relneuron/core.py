@@ -72,6 +72,7 @@ def _is_setting(v) -> bool:
     rest = [leaf for leaf in leaves if not (leaf is None or isinstance(leaf, (bool, str)))]
     return bool(rest) and all(isinstance(leaf, (Tensor, np.ndarray, int, float)) for leaf in rest)
 
+# %% ../nbs/000_core.ipynb #d76f35c5
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 def _settings(m) -> dict: # name → value: what a module keeps on itself
@@ -82,6 +83,7 @@ def _settings(m) -> dict: # name → value: what a module keeps on itself
     if own or kind.startswith('torchvision.transforms.'): return {k: v for k, v in mine.items() if _is_setting(v)}
     return {k: v for k, v in mine.items() if isinstance(v, (Tensor, np.ndarray))}
 
+# %% ../nbs/000_core.ipynb #7d61baab
 def _made_anew(m, k): # by the hooks of the old `weight_norm`, `spectral_norm` and pruning, before each pass
     return f'{k}_v' in m._parameters or f'{k}_orig' in m._parameters
 
@@ -96,6 +98,7 @@ def beside_weights(
         found += [[name, k, kept[k]] for k in sorted(kept)]
     return found
 
+# %% ../nbs/000_core.ipynb #5276b5e6
 def _inner(v) -> tuple: # (kind, values)
     "What a container, a module, a dataclass or an estimator is made of"
     if isinstance(v, nn.Module):

@@ -267,6 +267,7 @@ def _check_given(model, data, test):
     other = {str(p.dtype) for p in learning} - {'torch.float32'}
     if other: raise ValueError(f'model: expected weights in float32, got {listed(other)}; bf16=True trains in bfloat16')
 
+# %% ../nbs/01a_training.ipynb #1fb43552
 def _check_settings(settings): # arguments of `train` by name
     "`TypeError` or `ValueError`, naming the argument, where nothing can be trained with these"
     for name, least in dict(epochs=1, batch_size=1, shift=0, seed=0).items(): whole(settings[name], name, least)
@@ -277,6 +278,7 @@ def _check_settings(settings): # arguments of `train` by name
         if any(settings[name] is k for k in known): continue
         raise TypeError(f'{name}: expected {" or ".join(map(str, known))}, got {settings[name]!r}')
 
+# %% ../nbs/01a_training.ipynb #303e7a36
 def _attack(epsilon, steps, ramp): # what `attacked_parts` takes, checked; nothing where nothing is attacked
     if not 0 <= number(epsilon, 'epsilon') <= 1: raise ValueError(f'epsilon: expected 0 to 1, got {epsilon}')
     if not 0 < number(ramp, 'ramp') <= 1: raise ValueError(f'ramp: expected a share above 0, got {ramp}')
@@ -287,6 +289,7 @@ def _check_loss(loss, epoch): # before the state of the epoch replaces that of t
     if math.isfinite(loss): return
     raise FloatingPointError(f'lr: the loss of epoch {epoch} is {loss}: the weights are lost; try a smaller rate')
 
+# %% ../nbs/01a_training.ipynb #1fd87bcf
 @contextmanager
 def _learning(model, seed):
     "Inside `with`, gradients are on and torch's random numbers start from `seed`; afterwards all is as before"
