@@ -254,7 +254,5 @@ def as_told(
     mask: Tensor, # (C, m) bool: units of each class
     with_label: bool, # is the detector told the predicted class?
 ) -> tuple: # (mask, with_label)
-    "What a detector comes down to: the class says nothing where all classes have the same units"
-    union = mask.any(0)
-    labelled = with_label and not (mask == union).all()
-    return mask if labelled else union.expand_as(mask), labelled
+    "What a detector comes down to: without the label it reads the units of all classes together"
+    return (mask if with_label else mask.any(0).expand_as(mask)), with_label
