@@ -140,7 +140,7 @@ def unit_set(
     seed: int = 0, # of the draw of 'random'
     alive: Tensor = None, # (m,) bool: units that 'random' may draw, such as `responses.alive`; every unit without it
 ) -> RelevantUnits:
-    "A set of relevant units by its name (paper §4.1.2, Figure 3, Tables 2 to 5)"
+    "A set of relevant units by its name (paper §4.1.2, Figure 3, Tables 1 and 2)"
     if name not in UNIT_SETS: raise ValueError(f'unit_set: expected one of {", ".join(UNIT_SETS)}, got {name!r}')
     if attacked is None and name not in ('clean', 'all'): raise ValueError(f'attacked: needed for the set {name!r}')
     if name == 'clean': chosen = clean
