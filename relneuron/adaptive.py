@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Evades', 'Best', 'detector_key', 'lag', 'sign_step', 'DetectorAttack', 'BestTarget', 'RandomSearch', 'crossing',
-           'Evasion', 'worst_case', 'attack_once', 'evade', 'implied_robust_accuracy']
+           'Evasion', 'worst_case', 'attack_once', 'sizes_of', 'check_linf', 'evade', 'implied_robust_accuracy']
 
 # %% ../nbs/06h_adaptive.ipynb #4f123b3d
 from contextlib import contextmanager
@@ -260,9 +260,25 @@ def attack_once(
         _, found, _ = attack(foolbox_model(det.model), x.clone(), Misclassification(y), epsilons=epsilon)
     return found.detach().cpu()
 
+# %% ../nbs/06h_adaptive.ipynb #bc83035c
+def sizes_of(epsilons) -> list: # ascending
+    "`TypeError` or `ValueError` unless these are sizes of a perturbation"
+    if isinstance(epsilons, str) or not hasattr(epsilons, '__iter__'):
+        raise TypeError(f'epsilons: expected several numbers, got {epsilons!r}')
+    found = sorted(number(e, 'epsilons') for e in epsilons)
+    if found and found[0] > 0: return found
+    raise ValueError(f'epsilons: expected numbers above 0, got {found}')
+
+def check_linf(attack):
+    "`ValueError` unless the attack's sizes are those of the L-infinity norm"
+    try: distance = getattr(attack, 'distance', linf)
+    except ValueError: distance = None # foolbox: one that is not known until it is told
+    if distance == linf: return
+    raise ValueError(f'attack: expected one whose sizes are L-inf, got {type(attack).__name__} with {distance}')
+
 # %% ../nbs/06h_adaptive.ipynb #793496c1
 def evade(
-    attack, # a foolbox attack object; here most hold a detector
+    attack, # a foolbox attack object whose sizes are L-inf; here most hold a detector
     det: Detector, # calibrated, with its network
     x: Tensor, # (N, C, H, W) clean images in [0, 1]
     y: Tensor, # (N,) their true classes; images that the network has wrong are left out
@@ -274,7 +290,8 @@ def evade(
 ) -> Evasion:
     "Which images evade the detector, at which epsilon"
     det.check_threshold()
-    epsilons = sorted(number(e, 'epsilons') for e in epsilons)
+    check_linf(attack)
+    epsilons, draws = sizes_of(epsilons), whole(draws, 'draws')
     if batch_size is not None: whole(batch_size, 'batch_size')
     y = check_labels(y, len(check_images(x)))
     right = logits(det.model, x, show=False).argmax(1) == y

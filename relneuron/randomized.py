@@ -10,12 +10,15 @@ import secrets
 
 import numpy as np
 from fastcore.basics import patch
+from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier
 from torch import nn
 
 from .core import whole
 from .detection import RelevantNeuronDetector
 
 # %% ../nbs/06i_randomized.ipynb #c4871a3b
+_FORESTS = RandomForestClassifier, ExtraTreesClassifier, BaggingClassifier # of trees that have one vote each
+
 class RandomizedDetector(RelevantNeuronDetector):
     "The paper's detector with a few trees, drawn for each image and at each call (paper §6)"
     def __init__(self,
@@ -38,14 +41,17 @@ class RandomizedDetector(RelevantNeuronDetector):
     def check_params(self):
         super().check_params()
         whole(self.drawn, 'drawn')
-        if self.classifier is None or hasattr(self.classifier, 'n_estimators'): return
+        self.check_flags('fixed')
+        if self.classifier is None or isinstance(self.classifier, _FORESTS): return
         raise TypeError(f'classifier: expected a forest, got {type(self.classifier).__name__}')
 
 # %% ../nbs/06i_randomized.ipynb #a91d5493
 @patch
 def votes(self: RandomizedDetector, responses): # (trees, N): what each tree says
     features = self.features(responses).float().numpy()
-    said = [tree.tree_.predict(features) for tree in self.classifier_.estimators_]
+    trees = self.classifier_.estimators_
+    columns = getattr(self.classifier_, 'estimators_features_', [slice(None)]*len(trees)) # bagging draws some
+    said = [tree.tree_.predict(features[:, some]) for tree, some in zip(trees, columns)]
     return np.stack(said).reshape(len(said), len(features), -1)[..., 1]
 
 # %% ../nbs/06i_randomized.ipynb #c0c60a47

@@ -94,6 +94,7 @@ def _header(record) -> dict:
             'network': f'{e.model}, accuracy {record.test_accuracy:.4f} on these test images',
             'units': f'{n:,} in {len(record.units)} layers, {paper_units(record):,} with the outputs',
             'forests': f'{e.trees:,} trees, seed {e.seed}'}
+    if e.clean_per_class: head['clean ones, to learn from alone'] = f'{e.clean_per_class*len(record.class_names):,}'
     if 'cells' in record.results: head['time of the forests alone'] = forests_told(record)
     return head | {'run on': f'{ran["device"]}, {ran["cores"]} cores; {versions}', 'written': record.written,
                    'to repeat it': command(e)}
