@@ -9,6 +9,7 @@ __all__ = ['opened', 'verdict_rows', 'detect', 'evaluate', 'inspect', 'PRESET', 
 # %% ../nbs/09c_commands.ipynb #77ddb8ae
 import csv
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
@@ -21,7 +22,7 @@ from .fitting import fit
 from .options import (PRESET, Attacking, Loaded, as_fitted, attacked_by, drawn, labelled, made_with, names_of,
                                network_of)
 from .sources import (Network, Reading, blocks_of, channels_of, check_network, check_reading, check_there,
-                               class_list, load_network, read_given, say_of_unread)
+                               class_list, inbox_blocks, load_network, read_given, say_of_unread)
 
 # %% ../nbs/09c_commands.ipynb #0285d2c5
 _all_ = ['PRESET', 'Attacking', 'Loaded', 'attacked_by', 'fit', 'labelled', 'made_with', 'network_of'] # found here too
@@ -62,41 +63,48 @@ def _with_p_values(rows, det, x): # the rows of images x
     signals = det.p_values(x) if hasattr(det, 'members_') else det.signals_of(read_responses(det, x))
     for row, *values in zip(rows, *signals.values()): yield row | dict(p_values=dict(zip(signals, map(float, values))))
 
+def _judged_rows(det, scorer, found, class_names, why): # those of a block of images
+    from relneuron.core import logits
+    scores = scorer.score_samples(found.x)
+    predicted = logits(det.model, found.x, det.batch_size, show=False).argmax(1).tolist()
+    rows = _rows_of(found, predicted, scores.tolist(), det.verdicts(scores).tolist(), class_names)
+    several = hasattr(det, 'signals_of') or hasattr(det, 'members_')
+    return _with_p_values(rows, det, found.x) if why and several else rows
+
 def verdict_rows(
     det, # `Detector`, fitted and with its network
     blocks: Iterator, # of `Found`
     class_names = None, # names of the classes; numbers without
     why: bool = False, # how usual an image is to each signal too, of a detector with signals or made of several
 ) -> Iterator: # of dicts: file, predicted, score, verdict; p_values where they are asked for
-    "What a detector says of images, block by block"
-    from relneuron.core import logits
+    "What a detector says of images, block by block; after each block the files that could not be read"
     det.check_threshold()
     with det.scorer() as scorer:
         for found in blocks:
-            scores = scorer.score_samples(found.x)
-            predicted = logits(det.model, found.x, det.batch_size, show=False).argmax(1).tolist()
-            rows = _rows_of(found, predicted, scores.tolist(), det.verdicts(scores).tolist(), class_names)
-            several = hasattr(det, 'signals_of') or hasattr(det, 'members_')
-            yield from _with_p_values(rows, det, found.x) if why and several else rows
+            if len(found): yield from _judged_rows(det, scorer, found, class_names, why)
+            for file in found.unread: yield dict(file=file, predicted=None, score=None, verdict='unreadable')
 
 # %% ../nbs/09c_commands.ipynb #25223846
-def _write_table(rows) -> int: # how many are flagged
+def _write_table(rows) -> Counter: # of the verdicts
     "A line an image, as soon as it is known"
-    table, flagged, rows = csv.writer(sys.stdout, lineterminator='\n'), 0, iter(rows)
+    table, verdicts, rows = csv.writer(sys.stdout, lineterminator='\n'), Counter(), iter(rows)
     first = list(islice(rows, 1)) # what is refused leaves no empty table
     table.writerow(('file', 'predicted', 'score', 'verdict'))
     for row in chain(first, rows):
-        table.writerow((row['file'], row['predicted'], f'{row["score"]:.6g}', row['verdict']))
-        flagged += row['verdict'] == 'adversarial'
-    return flagged
+        file = row['file'].encode(errors='backslashreplace').decode() # a file's name may be no text
+        score = '' if row['score'] is None else f'{row["score"]:.6g}'
+        table.writerow((file, row['predicted'], score, row['verdict']))
+        verdicts[row['verdict']] += 1
+    return verdicts
 
 # %% ../nbs/09c_commands.ipynb #50e2dd27
-def _write_json(rows, detector, threshold) -> int: # how many are flagged
+def _write_json(rows, detector, threshold) -> Counter: # of the verdicts
     "One document, when all is known"
     found = list(rows)
-    flagged = sum(row['verdict'] == 'adversarial' for row in found)
-    print(json_lines(dict(detector=str(detector), threshold=threshold, flagged=flagged, images=found)))
-    return flagged
+    verdicts = Counter(row['verdict'] for row in found)
+    about = dict(detector=str(detector), threshold=threshold, flagged=verdicts['adversarial'])
+    print(json_lines(about | dict(images=found)))
+    return verdicts
 
 # %% ../nbs/09c_commands.ipynb #58f383a2
 def detect(
@@ -111,15 +119,20 @@ def detect(
 
     example: verdicts on a folder of pictures, as a table that spreadsheets read
       relneuron detect detector.zip inbox > verdicts.csv
-    the network is the one that fit was given; --model and its options name it where it has moved"""
+    the network is the one that fit was given; --model and its options name it where it has moved
+    a file of the folder that cannot be read, or has another shape, is named on stderr, its verdict is unreadable, and
+    the exit status at the end is 2; all other images are judged"""
     check_there(images)
     check_reading(reading, images)
     det, made = opened(detector, network)
     say_of_unread(images)
-    blocks = blocks_of(images, _channels(det), as_fitted(reading, made))
+    reading = as_fitted(reading, made)
+    shape = None if reading.size else getattr(det, 'shape_', None) # of one size all are alike, right or wrong
+    blocks = inbox_blocks(images, _channels(det), reading, shape)
     rows = verdict_rows(det, blocks, names_of(made, reading, det.model), why=json)
-    flagged = _write_json(rows, detector, det.threshold_) if json else _write_table(rows)
-    if fail_on_adversarial and flagged: raise SystemExit(3)
+    verdicts = _write_json(rows, detector, det.threshold_) if json else _write_table(rows)
+    if verdicts['unreadable']: raise SystemExit(2)
+    if fail_on_adversarial and verdicts['adversarial']: raise SystemExit(3)
 
 # %% ../nbs/09c_commands.ipynb #331e3a04
 def _unseen(det, found): # images that neither `fit` nor the threshold knows

@@ -362,10 +362,20 @@ def calibrate_responses(self: Detector,
     "`calibrate` from responses; whether the images are fresh cannot be told from those"
     return self.set_threshold(self.score_responses(responses), fpr)
 
+# %% ../nbs/04c_contract.ipynb #e4c24a4e
+def _check_different(hashes, fpr, stacklevel=4): # (N,) near hashes
+    "`ValueError` where too few of the images are different ones, a warning where more than `fpr` of them are copies"
+    n, different = len(hashes), hashes.unique()
+    copies = n - len(different)
+    if copies: check_enough(different.numpy(), fpr, f'different images among {n}')
+    if copies <= n*fpr: return
+    warn(f'x: {copies} of {n} images are copies of others, so that the threshold may not hold: leave them out',
+         stacklevel=stacklevel)
+
 # %% ../nbs/04c_contract.ipynb #49f059d3
 @patch
 def fresh_scores(self: Detector, x, fpr): # for `calibrate`, a subclass's too
-    "Scores of clean images; `ValueError` where `fit` has seen any of them"
+    "Scores of clean images; `ValueError` where `fit` has seen any of them, or where they are copies of a few"
     self.check_fitted()
     check_enough(x, fpr)
     arriving = Arriving(x)
@@ -375,6 +385,7 @@ def fresh_scores(self: Detector, x, fpr): # for `calibrate`, a subclass's too
     if known:
         were = f'{len(known)} of {len(scores)} were in fit ({listed(known)})'
         raise ValueError(f'x: expected images that fit has not seen, but {were}')
+    _check_different(arriving.hashes[0], fpr)
     return scores
 
 @patch

@@ -7,7 +7,6 @@ __all__ = ['fit']
 
 # %% ../nbs/09bb_fitting.ipynb #dbe8ed85
 import json as json_text
-import math
 import warnings
 from pathlib import Path
 
@@ -30,7 +29,8 @@ def _check_kind(detector, attacks):
 
 # %% ../nbs/09bb_fitting.ipynb #f4443eaf
 def _check_number(n, fpr): # of images for the threshold
-    least = math.ceil(1/fpr) - 1
+    from relneuron.scores import least_images
+    least = least_images(fpr)
     if n >= least: return
     raise ValueError(f'images: {n} for the threshold are too few for a false positive rate of {fpr}; it takes {least}')
 
@@ -89,7 +89,7 @@ def _read_for_fit(model, images, calibrate, reading, attacking, held_out):
         return learn, _without_copies(learn, hold)
     others = read_given(calibrate, 'test', channels, reading, labelled=False)
     _check_calibrate(found, others)
-    return found, others
+    return found, _without_copies(found, others)
 
 # %% ../nbs/09bb_fitting.ipynb #311f215b
 _NOT_SCALED = ('the images go to the network as they are, from 0 to 1: '

@@ -115,6 +115,15 @@ def named_sets(
     return relevant if named else four_sets(*relevant)
 
 # %% ../nbs/07_inspection.ipynb #d5dd8940
+def _check_sets(sets, n_classes): # the first `n_classes` are looked at
+    "`ValueError` unless all sets are of the same units, and have such classes"
+    units = next(iter(sets.values())).units
+    for name, s in sets.items():
+        if (s.units.layers, s.units.sizes) != (units.layers, units.sizes):
+            raise ValueError(f'relevant: expected sets of the same {units}, got {s.units} in {name!r}')
+        if len(s) >= n_classes: continue
+        raise ValueError(f'relevant: expected sets of at least {n_classes} classes, got {len(s)} in {name!r}')
+
 def _members(sets, c, uniform=False):
     "Numbers of the units that class `c` has in any of the sets; and set → (its places among them, their weights)"
     union = torch.stack([s.mask[c] for s in sets.values()]).any(0)
@@ -159,6 +168,7 @@ def set_cam(
     "One map for each set of units (paper §5.3, Figure 7)"
     kept_of, sets, batch_size = _sign(sign), named_sets(relevant), whole(batch_size, 'batch_size')
     target, of_class = _classes(model, x, target, of_class)
+    _check_sets(sets, 1 + int(of_class.max()))
     units, out = next(iter(sets.values())).units, {name: torch.zeros(len(x), *x.shape[2:]) for name in sets}
     for c in progress(of_class.unique().tolist(), desc='set_cam', show=show): # one class at a time: its own units only
         numbers, members = _members(sets, c, uniform)

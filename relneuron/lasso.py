@@ -15,6 +15,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+from .checks import number, whole
 from .lasso_path import lazy_weights, walk_paths
 from .lasso_solvers import active_weights, path_weights, project_l1, spg_weights
 from .moments import (TOL, LazyGram, Moments, accepted, available_memory, certificate, lasso_bytes, moments,
@@ -55,7 +56,8 @@ def check_mus(
 ) -> list: # of floats
     "mu as a list; `ValueError` unless all are positive numbers"
     mus = [mu] if np.ndim(mu) == 0 else list(mu)
-    def good(m): return isinstance(m, (int, float, np.number)) and not isinstance(m, bool) and 0 < m < np.inf
+    mus = [m.item() if isinstance(m, (Tensor, np.ndarray, np.generic)) and m.ndim == 0 else m for m in mus]
+    def good(m): return isinstance(m, (int, float)) and not isinstance(m, bool) and 0 < m < np.inf
     if not mus or not all(map(good, mus)): raise ValueError(f'mu: expected a positive number or several, got {mu!r}')
     return [float(m) for m in mus]
 
@@ -125,7 +127,8 @@ def mu_lasso(
 ): # a `MuLasso`, or a list of them where `mu` holds several
     "Solve equation 1 of the paper for all classes with images at once, with a certificate"
     if solver not in SOLVERS: raise ValueError(f'solver: expected one of {", ".join(SOLVERS)}, got {solver!r}')
-    mus = check_mus(mu)
+    mus, max_iter = check_mus(mu), whole(max_iter, 'max_iter', 0)
+    if number(tol, 'tol') < 0: raise ValueError(f'tol: expected a number from 0, got {tol}')
     start = time.perf_counter()
     mo = r if isinstance(r, Moments) else moments(r, y, n_classes, empty_ok, len(mus))
     there = np.flatnonzero(mo.n)

@@ -58,7 +58,7 @@ class LID(MeansDetector):
             raise ValueError(f'share: expected a number from 0 to 1, got {self.share}')
 
     def split(self, n): # rows that become references, and the others; for `learn_means`
-        if n < 4: raise ValueError(f'x: expected at least 4 images, got {n}')
+        if n < 20: raise ValueError(f'x: expected at least 20 images, got {n}')
         order = torch.randperm(n, generator=torch.Generator().manual_seed(self.seed))
         r = min(self.references, n//2)
         return order[:r], order[r:]

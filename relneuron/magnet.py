@@ -19,7 +19,7 @@ from .contract import check_scores
 from .core import device_of, images_of, loader_of, number, outputs_of, progress, whole
 from .feature_squeezing import ImageDetector
 from .observations import Responses
-from .scores import check_finite
+from .scores import check_finite, threshold_rank
 
 # %% ../nbs/06b_magnet.ipynb #1f2b1929
 class Autoencoder(nn.Module):
@@ -135,7 +135,7 @@ def own_threshold(
 ) -> float:
     "What one more clean image exceeds with a probability of at most `rate`; the largest, where N is too small"
     n = len(marks)
-    return float(np.sort(marks)[min(n, int(np.ceil((1 - rate)*(n + 1)))) - 1])
+    return float(np.sort(marks)[min(n, threshold_rank(n, rate)) - 1])
 
 # %% ../nbs/06b_magnet.ipynb #1c020796
 def joint_score(
@@ -212,6 +212,12 @@ def marks(self: MagNet,
     return self.over_batches(x, lambda batch: _measured(self.model, nets, measures, batch))
 
 # %% ../nbs/06b_magnet.ipynb #970552b9
+def _check_different(hashes): # of the images held out
+    "`ValueError` where a median and a threshold may coincide because more than half of the images are equal"
+    most = hashes.unique(return_counts=True)[1].max()
+    if most <= len(hashes)/2: return
+    raise ValueError(f'x: {most} of the {len(hashes)} images held out are copies of one image; leave copies out')
+
 class _Kept:
     "Images on their way through `remember`; they are kept"
     def __init__(self, x): self.batches, self.parts = [x] if isinstance(x, Tensor) else loader_of(x), []
@@ -231,10 +237,11 @@ def fit(self: MagNet,
     kept = _Kept(x)
     known = vars(self.remember(kept)).pop('fit_images_') # to be set last
     x = torch.cat(kept.parts)
-    if len(x) < 2: raise ValueError('x: expected at least two images')
+    if len(x) < 20: raise ValueError(f'x: expected at least 20 images, got {len(x)}')
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
-    held_out, rest = x[order].tensor_split([max(1, round(self.holdout*len(x)))])
+    held_out, rest = x[order].tensor_split([max(2, round(self.holdout*len(x)))])
     if not len(rest): raise ValueError(f'holdout: of {len(x)} images none would be left to learn from')
+    _check_different(known[order[:len(held_out)]])
     self.weights_ = [self._trained(structure, k, rest) for k, structure in enumerate(self.chosen.structures)]
     marks = self.marks(held_out)
     seen = torch.from_numpy(marks)

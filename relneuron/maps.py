@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .adversarials import Adversarials
-from .checks import check_images
+from .checks import check_images, whole
 from .core import logits
 from .data import class_name
 from .inspection import named_sets, set_cam, unit_cam, unit_numbers
@@ -154,13 +154,20 @@ def show_sets(
     return _map_grid(rows, both, list(zip(*maps.values())), titles)[0]
 
 # %% ../nbs/07_maps.ipynb #ecbea797
+def _check_maps(a, b):
+    "`ValueError` unless these are as many maps of one shape, of 2 by 2 pixels or more"
+    if a.ndim != 3 or min(a.shape[1:]) < 2:
+        raise ValueError(f'a: expected maps (N, H, W) of at least 2 x 2 pixels, got shape {tuple(a.shape)}')
+    if b.shape != a.shape: raise ValueError(f'b: expected the shape of a, {tuple(a.shape)}, got {tuple(b.shape)}')
+
 def ssim(
     a: Tensor, # (N, H, W) maps
     b: Tensor, # (N, H, W) maps
     window: int = 7, # pixels a side
 ) -> Tensor: # (N,), 1 where they are equal
     "Structural similarity of two maps (Wang et al. 2004) with a square window, on the range of values of the two"
-    side = min(window, *a.shape[1:])
+    _check_maps(a, b)
+    side = min(whole(window, 'window', 2), *a.shape[1:])
     pair = torch.stack([a, b, a*a, b*b, a*b], 1).double()
     mean_a, mean_b, aa, bb, ab = F.avg_pool2d(pair, side, 1).unbind(1)
     unbiased = side**2/(side**2 - 1)
@@ -178,6 +185,7 @@ def map_distances(
     b: Tensor, # (N, H, W) maps
 ) -> dict: # '1 - cosine' and '1 - SSIM' → (N,)
     "How far apart two maps are; 0 where both are blank, and a cosine of 0 where one is"
+    _check_maps(a, b)
     cosine = F.cosine_similarity(a.flatten(1).double(), b.flatten(1).double(), eps=1e-30).float()
     blank = ~a.flatten(1).any(1) & ~b.flatten(1).any(1)
     return {'1 - cosine': (1 - cosine).masked_fill(blank, 0), '1 - SSIM': (1 - ssim(a, b)).masked_fill(blank, 0)}
@@ -219,4 +227,8 @@ def compare_changes(
     measure: str = '1 - cosine', # or '1 - SSIM'
 ) -> dict: # first, second, mean_first, mean_second, first_larger (share of the images), p
     "Do the maps of one set change more than those of another, on the same images? (Wilcoxon's signed-rank test)"
+    for name, given in (('first', first), ('second', second)):
+        if given not in changes: raise ValueError(f'{name}: expected one of {", ".join(changes)}, got {given!r}')
+        if measure in changes[given]: continue
+        raise ValueError(f'measure: expected one of {", ".join(changes[given])}, got {measure!r}')
     return dict(first=first, second=second, **paired_wilcoxon(changes[first][measure], changes[second][measure]))

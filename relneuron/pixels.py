@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EXTENSIONS', 'to_images', 'class_labels', 'numbered', 'naming', 'open_npz', 'arrays_of', 'image_files', 'other_files',
-           'sub_folders', 'read_image', 'read_images']
+           'sub_folders', 'read_image', 'read_images', 'readable_images']
 
 # %% ../nbs/000a_pixels.ipynb #02b0741b
 import os
@@ -155,6 +155,7 @@ def read_image(file, channels: int, size=None) -> Tensor: # (C, H, W) in [0, 1]
     if channels not in (1, 3): raise ValueError(f'channels: expected 1 (grey) or 3 (colour), got {channels!r}')
     if size is not None: size = whole(size, 'size')
     try:
+        if not os.path.isfile(file): raise FileNotFoundError('no such file') # nor a link to one, nor a pipe that waits
         with Image.open(file) as image: pixels = _pixels(_upright(image), channels == 1)
     except MemoryError: raise
     except Exception as e: # Pillow raises errors of many types
@@ -164,9 +165,25 @@ def read_image(file, channels: int, size=None) -> Tensor: # (C, H, W) in [0, 1]
     if size is not None: x = F.interpolate(x[None], (size, size), mode='bilinear', antialias=True)[0].clamp(0, 1)
     return x.expand(channels, -1, -1)
 
-def read_images(files, channels, size, path) -> Tensor: # (N, C, H, W)
-    "Image files of one shape"
-    xs = [read_image(f, channels, size) for f in files]
+def _stacked(xs, path) -> Tensor: # (N, C, H, W)
     shapes = {tuple(x.shape) for x in xs}
     if len(shapes) > 1: raise ValueError(f'{path}: images of different shapes {listed(sorted(shapes))}; give `size`')
     return torch.stack(xs)
+
+def read_images(files, channels, size, path) -> Tensor: # (N, C, H, W)
+    "Image files of one shape"
+    return _stacked([read_image(f, channels, size) for f in files], path)
+
+# %% ../nbs/000a_pixels.ipynb #7bc2db8d
+def _of_shape(x, shape, file): # `ValueError` for another; None: any will do
+    got = tuple(x.shape)
+    if shape in (None, got): return x
+    raise ValueError(f'{file}: expected an image of shape {shape}, got {got}')
+
+def readable_images(files, channels, size, path, shape=None) -> tuple: # n files; (n, C, H, W); other file → why
+    "`read_images` of those that can be read, of `shape` (C, H, W) where it is given"
+    xs, wrong = {}, {}
+    for f in files:
+        try: xs[f] = _of_shape(read_image(f, channels, size), shape, f)
+        except (TypeError, ValueError) as e: wrong[f] = str(e)
+    return [*xs], _stacked([*xs.values()], path) if xs else torch.zeros(0, channels, 1, 1), wrong

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .core import atomic_write, fingerprint, image_hashes, plain
+from .core import atomic_write, fingerprint, image_hashes, plain, unreadable
 
 # %% ../nbs/01b_shards.ipynb #8fc6d464
 class KeyedTensors:
@@ -42,15 +42,13 @@ class KeyedTensors:
         return path
 
 # %% ../nbs/01b_shards.ipynb #a67cd9f2
-def _unreadable(path, why): return ValueError(f'{path}: no readable file of tensors, delete it: {why}')
-
 @patch
 def scan(self: KeyedTensors):
     "Take note of the files that came since the last look"
     for path in sorted(set(self.folder.glob(f'{self.prefix}*.safetensors')) - self.seen):
         try:
             with safe_open(path, 'pt') as f: keys = f.get_tensor('key').tolist()
-        except SafetensorError as e: raise _unreadable(path, e) from e
+        except SafetensorError as e: raise unreadable(path, e) from e
         for row, key in enumerate(keys): self.places.setdefault(tuple(key), (path, row))
         self.seen.add(path)
 
@@ -71,7 +69,7 @@ def _held(path, form=None):
     with safe_open(path, 'pt') as f: held, n = {k: f.get_tensor(k) for k in f.keys()}, len(f.get_tensor('key'))
     del held['key']
     if any(t.shape[:1] != (n,) for t in held.values()):
-        raise _unreadable(path, f'not {n} rows of {", ".join(held)}, as of keys')
+        raise unreadable(path, f'not {n} rows of {", ".join(held)}, as of keys')
     if form in (None, _form(held)): return held
     raise ValueError(f'{path}: expected {form} as in other files, it holds {_form(held)}')
 
@@ -131,7 +129,7 @@ class Shards(KeyedTensors):
         "Which images were attacked before, and what became of them, in the order of the keys"
         found, rows = super().get(keys)
         lost = rows['x_adv'].isnan().flatten(1).any(1) if rows else found[:0]
-        if lost.any(): raise _unreadable(self.places[tuple(keys[found][lost][0].tolist())][0], 'NaN in its images')
+        if lost.any(): raise unreadable(self.places[tuple(keys[found][lost][0].tolist())][0], 'NaN in its images')
         return found, rows.get('x_adv')
 
     def put(self,

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Where', 'read_weights', 'torchvision_network', 'own_network', 'Network', 'check_network', 'load_network', 'Reading',
            'Found', 'part_of', 'class_list', 'check_there', 'say_of_unread', 'check_reading', 'read_given', 'blocks_of',
-           'channels_of']
+           'inbox_blocks', 'channels_of']
 
 # %% ../nbs/09a_sources.ipynb #a990b3b2
 import importlib
@@ -189,6 +189,7 @@ class Found:
     names: tuple # N strings: the file within the folder, or a number
     y: 'torch.Tensor' = None # (N,) labels, where there are any
     class_names: tuple = None # likewise
+    unread: tuple = () # names of files beside them that cannot be judged
     def __len__(self): return len(self.x)
     def __getitem__(self, rows): # (n,) int64
         names = tuple(self.names[i] for i in rows.tolist())
@@ -334,13 +335,15 @@ def read_given(
     return found
 
 # %% ../nbs/09a_sources.ipynb #f97de5b3
+def _within(path, files) -> tuple: return tuple(str(f.relative_to(path)) for f in files)
+
 def _file_blocks(path, part, channels, reading, block) -> Iterator: # part: None, or the one that is named
     "All of a folder's images, read when they are asked for"
     from relneuron.pixels import image_files, read_images
     files = image_files(_named_folder(path, part))
     for i in range(0, len(files), block):
         some = files[i:i + block]
-        yield Found(read_images(some, channels, reading.size, path), tuple(str(f.relative_to(path)) for f in some))
+        yield Found(read_images(some, channels, reading.size, path), _within(path, some))
 
 # %% ../nbs/09a_sources.ipynb #2adba715
 def blocks_of(
@@ -360,6 +363,29 @@ def blocks_of(
     whole = read_given(images, 'test', channels, reading, labelled=False)
     for i in range(0, len(whole), block):
         yield replace(whole, x=whole.x[i:i + block], names=whole.names[i:i + block])
+
+# %% ../nbs/09a_sources.ipynb #c52bb9fd
+def inbox_blocks(
+    images: str, # as on the command line
+    channels: int = 3, # see `read_given`
+    reading: Reading = Reading(), # as the options say
+    shape: tuple = None, # (C, H, W) of the images that are wanted; without it all must be alike
+    block: int = 500, # files at a time
+) -> Iterator: # of `Found`, without labels, perhaps without images
+    "The images in blocks; those of a folder whatever else lies there"
+    from relneuron.data import DATASETS
+    from relneuron.pixels import image_files, readable_images
+    where, part = part_of(images, None)
+    path = Path(where).expanduser()
+    if where in DATASETS or not path.is_dir():
+        yield from blocks_of(images, channels, reading, block)
+        return
+    check_there(images)
+    files = image_files(_named_folder(path, part))
+    for i in range(0, len(files), block):
+        good, x, wrong = readable_images(files[i:i + block], channels, reading.size, path, shape)
+        for why in wrong.values(): note(f'left out: {why}')
+        yield Found(x, _within(path, good), unread=_within(path, wrong))
 
 # %% ../nbs/09a_sources.ipynb #6377cc26
 def channels_of(

@@ -9,6 +9,7 @@ __all__ = ['false_positive_interval', 'mcnemar', 'paired_wilcoxon']
 import numpy as np
 
 from .checks import number, whole
+from .scores import least_images, threshold_rank
 
 # %% ../nbs/05aa_statistics.ipynb #25de3e27
 def false_positive_interval(
@@ -22,7 +23,7 @@ def false_positive_interval(
     n, n_calibration = whole(n, 'n', 0), whole(n_calibration, 'n_calibration')
     for share, name in ((fpr, 'fpr'), (level, 'level')):
         if not 0 < number(share, name) < 1: raise ValueError(f'{name}: expected a number between 0 and 1, got {share}')
-    least, k = int(np.ceil(1/fpr)) - 1, int(np.ceil((1 - fpr)*(n_calibration + 1)))
+    least, k = least_images(fpr), threshold_rank(n_calibration, fpr)
     if n_calibration < least:
         raise ValueError(f'n_calibration: {n_calibration} images are too few for fpr={fpr}; expected at least {least}')
     return tuple(int(v) for v in betabinom(n, n_calibration + 1 - k, k).interval(level))

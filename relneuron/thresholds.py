@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .contract import threshold_at
+from .scores import threshold_rank
 
 # %% ../nbs/08eb_thresholds.ipynb #8d8ff2aa
 def found_at(
@@ -52,7 +53,7 @@ def share_draws(
     "Shares above the threshold, of images and calibration images drawn anew"
     scores, calibration = np.sort(scores), np.sort(calibration)
     n, m = len(calibration), len(scores)
-    k = int(np.ceil((1 - fpr)*(n + 1)))
+    k = threshold_rank(n, fpr)
     thresholds = calibration[(n*generator.beta(k, n + 1 - k, DRAWS)).astype(int).clip(0, n - 1)]
     return generator.binomial(m, 1 - np.searchsorted(scores, thresholds, 'right')/m)/m
 
