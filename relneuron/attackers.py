@@ -61,7 +61,8 @@ def check_classes(
     there: Tensor, # (N,) bool: is there a donor that will do?
 ):
     "`ValueError`, naming the classes, where there is none"
-    if not there.all(): raise ValueError(f'donors: none that would do for class {listed(labels[~there].unique().tolist())}')
+    lacking = labels[~there].unique().tolist()
+    if lacking: raise ValueError(f'donors: none that would do for class {listed(lacking)}')
 
 # %% ../nbs/06ha_attackers.ipynb #210a800b
 class UnitMatching(DetectorAttack):
@@ -261,7 +262,8 @@ class JointSquare(DetectorAttack):
 
     def wanted(self, out, best):
         scores = torch.from_numpy(np.asarray(self.det_.score_samples(best.clean))).double()
-        spread = scores.std() if len(scores) >= 10 else (scores - self.det_.threshold_).abs().mean() # of few, no deviation
+        few = len(scores) < 10 # too few for a standard deviation
+        spread = (scores - self.det_.threshold_).abs().mean() if few else scores.std()
         self.weight_ = (lag(out, best.labels).double().mean()/spread.clamp_min(1e-9)).item()
         return super().wanted(out, best)
 

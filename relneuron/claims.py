@@ -201,7 +201,7 @@ def table1_claims(
         mu_claim(record, paper),
         total_claim(record, 'less than 46% of the units in total at mu=10', .46),
         units_claim(record, '5.3 to 18.3% of the units a class at mu=10', .053, .183),
-        false_alarm_claim(record, f'few false positives ({where_from})', dict(jsma=.035)), # whole percents, as the paper's,
+        false_alarm_claim(record, f'few false positives ({where_from})', dict(jsma=.035)), # in whole percents
         look_alike_claim(record),
         overhead_claim(record),
         *closer_claims(record, more=True)]
