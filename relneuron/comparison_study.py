@@ -173,9 +173,12 @@ def controlled(
     same, clean = scores['same'].numpy(), scores['clean'].numpy()
     auroc, within = detection_metrics(clean, same)['auroc'], 3*auroc_error(len(same), len(clean))
     scale = float(scores['apart'].abs().max()) or 1.
-    together, leaked = float((scores['together'] - scores['apart']).abs().max())/scale, int(scores['leaked'])
+    changes = [scores[a] - scores[b] for a, b in (('together', 'apart'), ('same', 'calibrate'))]
+    together, path = (float(change.abs().max())/scale for change in changes)
+    leaked = int(scores['leaked'])
     passed = abs(auroc - .5) < within and together < TOGETHER and not leaked
-    return dict(detector=name, identity=auroc, within=within, one_pipeline=together, leaked=leaked, passed=bool(passed))
+    return dict(detector=name, identity=auroc, within=within, path=path, one_pipeline=together, leaked=leaked,
+                passed=bool(passed))
 
 # %% ../nbs/08f_comparison_study.ipynb #fd00125e
 def cost(

@@ -111,7 +111,9 @@ def controls_table(
     "Clean against clean down the path of attacked images, one pipeline for both, and no leak"
     import pandas as pd
     rows = [{'detector': r['detector'], 'clean against clean, AUROC': f'{r["identity"]:.3f}',
-             'expected 0.5 within': f'{r["within"]:.3f}', 'largest change in one pipeline': f'{r["one_pipeline"]:.0e}',
+             'expected 0.5 within': f'{r["within"]:.3f}',
+             'largest change by the path': f'{r["path"]:.0e}' if 'path' in r else '', # not in older records
+             'largest change in one pipeline': f'{r["one_pipeline"]:.0e}',
              'judged images it was fitted on': r['leaked'], 'passed': r['passed']} for r in record.controls]
     return pd.DataFrame(rows).set_index('detector')
 
