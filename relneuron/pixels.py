@@ -149,13 +149,14 @@ def _upright(image): # as its camera was held
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     return ImageOps.exif_transpose(image) if turned else image
 
-def read_image(file, channels: int, size=None) -> Tensor: # (C, H, W) in [0, 1]
+def read_image(file, channels: int, size=None) -> Tensor: # (C, H, W) in [0, 1]; `file`: its path, or an open file
     "An image file; `ValueError`, naming the file, where it cannot be read"
     from PIL import Image
     if channels not in (1, 3): raise ValueError(f'channels: expected 1 (grey) or 3 (colour), got {channels!r}')
     if size is not None: size = whole(size, 'size')
     try:
-        if not os.path.isfile(file): raise FileNotFoundError('no such file') # nor a link to one, nor a pipe that waits
+        named = isinstance(file, (str, os.PathLike)) # or an open one
+        if named and not os.path.isfile(file): raise FileNotFoundError('no such file') # nor a link to one; a pipe would wait
         with Image.open(file) as image: pixels = _pixels(_upright(image), channels == 1)
     except MemoryError: raise
     except Exception as e: # Pillow raises errors of many types
