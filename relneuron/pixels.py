@@ -156,7 +156,7 @@ def read_image(file, channels: int, size=None) -> Tensor: # (C, H, W) in [0, 1];
     if size is not None: size = whole(size, 'size')
     try:
         named = isinstance(file, (str, os.PathLike)) # or an open one
-        if named and not os.path.isfile(file): raise FileNotFoundError('no such file') # nor a link to one; a pipe would wait
+        if named and not os.path.isfile(file): raise FileNotFoundError('no such file') # a pipe would wait for ever
         with Image.open(file) as image: pixels = _pixels(_upright(image), channels == 1)
     except MemoryError: raise
     except Exception as e: # Pillow raises errors of many types
