@@ -17,6 +17,7 @@ from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 
 from .arrivals import checked_batch, joined_labels
+from .checks import check_count
 from .core import as_input, check_labels, eager, frozen, loader_of, plain, whole
 from .detection import Detector
 from .layers import IMAGES_FIRST, channel_axis, gathered, hooked, layers_of
@@ -184,7 +185,7 @@ def halves(
     seed: int = 0, # of the draw
 ) -> list: # of two (rows to fit on, rows to look at)
     "Two halves of the images, drawn at random, in turn"
-    if n < 4: raise ValueError(f'x: expected at least 4 images, got {n}')
+    check_count(n, 4)
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     first, second = order[:n//2].sort().values, order[n//2:].sort().values
     return [(first, second), (second, first)]

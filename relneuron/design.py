@@ -264,6 +264,6 @@ def lesson(
 def as_told(
     mask: Tensor, # (C, m) bool: units of each class
     with_label: bool, # is the detector told the predicted class?
-) -> tuple: # (mask, with_label)
-    "What a detector comes down to: without the label it reads the units of all classes together"
-    return (mask if with_label else mask.any(0).expand_as(mask)), with_label
+) -> Tensor: # (C, m) bool
+    "The units that a detector reads: without the label those of all classes together"
+    return mask if with_label else mask.any(0).expand_as(mask)

@@ -220,8 +220,8 @@ def scored(self: Run,
 ): # a stage
     "Scores of the test images, clean and attacked"
     attack, seed = cell['attack'], cell['seed']
-    mask, with_label = as_told(self.relevant(cell)[0].mask, cell['with_label'])
-    detector = dict(mask=mask, with_label=with_label, classifier=forest(self.exp.trees, seed))
+    mask, label = self.relevant(cell)[0].mask, cell['with_label']
+    detector = dict(mask=as_told(mask, label), with_label=label, classifier=forest(self.exp.trees, seed))
     return self.stages(forest_scores, **self.taught(attack, seed), **detector, tested=self.met(tested or [attack]))
 
 @patch

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from .activations import MeansDetector, tables, usual
+from .checks import check_count
 from .core import number, whole
 
 # %% ../nbs/06f_lid.ipynb #ac0747b0
@@ -58,7 +59,7 @@ class LID(MeansDetector):
             raise ValueError(f'share: expected a number from 0 to 1, got {self.share}')
 
     def split(self, n): # rows that become references, and the others; for `learn_means`
-        if n < 20: raise ValueError(f'x: expected at least 20 images, got {n}')
+        check_count(n, 20)
         order = torch.randperm(n, generator=torch.Generator().manual_seed(self.seed))
         r = min(self.references, n//2)
         return order[:r], order[r:]

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
+from .checks import check_count
 from .contract import check_scores
 from .core import device_of, images_of, loader_of, number, outputs_of, progress, whole
 from .feature_squeezing import ImageDetector
@@ -237,7 +238,7 @@ def fit(self: MagNet,
     kept = _Kept(x)
     known = vars(self.remember(kept)).pop('fit_images_') # to be set last
     x = torch.cat(kept.parts)
-    if len(x) < 20: raise ValueError(f'x: expected at least 20 images, got {len(x)}')
+    check_count(len(x), 20)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
     held_out, rest = x[order].tensor_split([max(2, round(self.holdout*len(x)))])
     if not len(rest): raise ValueError(f'holdout: of {len(x)} images none would be left to learn from')

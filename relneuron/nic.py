@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from .activations import usual
 from .arrivals import gathered_images
+from .checks import check_count
 from .core import batches, check_labels, number, whole
 from .derived import evidence, layer_values, pooled, softmax_layer
 from .detection import Detector
@@ -191,7 +192,7 @@ def fit(self: NIC,
     given, y = y, labels if y is None else check_labels(y, len(x))
     known = vars(self.remember([(x, labels)], given)).copy() # which images, and which network
     del self.fit_images_
-    if len(x) < 20: raise ValueError(f'x: expected at least 20 images, got {len(x)}')
+    check_count(len(x), 20)
     self.learn_images(x, y)
     self.threshold_ = self.default_threshold
     self.fit_images_ = known['fit_images_'] # set last: now it is fitted
