@@ -18,12 +18,13 @@ from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import linf
 from torch import Tensor
 
-from .adaptive import Best, DetectorAttack, Evades, Evasion, attack_once, detector_key, lag
+from .adaptive import Best, DetectorAttack, Evades, Evasion, attack_once, detector_key
 from .contract import Detector
 from .core import fingerprint, listed, logits, number, outputs_of, plain, whole
-from .foolbox_networks import goal
+from .foolbox_networks import goal, lag
 from .observations import find_units, observe
 from .slopes import tracing
+from .square import in_stripes, side_of, with_squares
 from .surrogates import Distilled, Surrogate, differentiable, surrogate_of
 from .training import pgd_images
 
@@ -233,25 +234,6 @@ def distilled(
     surrogate.ranks_ = surrogate.refit(lambda own, z: walked(own, z, epsilon, steps, seed), x, rounds, least)
     return surrogate
 
-# %% ../nbs/06ha_attackers.ipynb #e13e6a75
-def _side(share, start, height): # of the square, as the budget runs out
-    halvings = sum(share > at for at in (.001, .005, .02, .05, .1, .2, .4, .6, .8))
-    return max(1, round((start/2**halvings)**.5*height))
-
-# %% ../nbs/06ha_attackers.ipynb #705c9f5a
-def _stripes(clean, epsilon): # (N, C, H, W): columns of + and - epsilon
-    signs = torch.randint(0, 2, (*clean.shape[:2], 1, clean.shape[3]))*2. - 1
-    return (clean + epsilon*signs).clamp(0, 1)
-
-def _squares(z, clean, epsilon, side): # one square of each image set to + or - epsilon
-    z, (n, c, h, w) = z.clone(), z.shape
-    tops, lefts = (torch.randint(0, max(1, length - side + 1), (n,)) for length in (h, w))
-    signs = torch.randint(0, 2, (n, c, 1, 1))*2. - 1
-    for i, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist())):
-        at = i, slice(None), slice(top, top + side), slice(left, left + side)
-        z[at] = clean[at] + epsilon*signs[i]
-    return z.clamp(0, 1)
-
 # %% ../nbs/06ha_attackers.ipynb #ffad34fa
 class JointSquare(DetectorAttack):
     "Random squares on the worse of the network's and the detector's margin; scores only"
@@ -282,13 +264,13 @@ def losses(self: JointSquare, z, best, rows, wanted, bound): # (n,) the larger o
 # %% ../nbs/06ha_attackers.ipynb #f4f2ff94
 @patch
 def search(self: JointSquare, best, rows, wanted, epsilon):
-    z = _stripes(best.clean[rows], epsilon)
+    z = in_stripes(best.clean[rows], epsilon)
     least = self.losses(z, best, rows, wanted, torch.full((len(rows),), torch.inf))
     for k in range(self.steps):
         open_ = best.passed[rows] < 1 if self.stop else torch.ones(len(rows), dtype=torch.bool)
         if not open_.any(): return
         at = open_.nonzero()[:, 0]
-        tried = _squares(z[at], best.clean[rows[at]], epsilon, _side(k/self.steps, self.start, z.shape[-2]))
+        tried = with_squares(z[at], best.clean[rows[at]], epsilon, side_of(k/self.steps, self.start, z.shape[-2]))
         found = self.losses(tried, best, rows[at], None if wanted is None else wanted[at], least[at])
         better = found < least[at]
         z[at[better]], least[at[better]] = tried[better], found[better]

@@ -16,7 +16,7 @@ from .generalisation_study import RATES, families
 LABELS = {'fgsm': 'FGSM search', 'jsma': 'JSMA', 'cw': 'C&W', 'deepfool': 'DeepFool', 'pgd-1': 'PGD Linf',
           'pgd-2': 'PGD Linf', 'pgd-3': 'PGD Linf', 'pgd-l2': 'PGD L2', 'cw-10': 'C&W 10', 'cw-20': 'C&W 20',
           'salt': 'salt', 'l1': 'L1 descent',
-          'spatial': 'spatial', 'hopskipjump': 'HopSkipJump', 'boundary': 'boundary'}
+          'spatial': 'spatial', 'hopskipjump': 'HopSkipJump', 'boundary': 'boundary', 'square': 'Square'}
 
 def label(
     record: Record, # of the generalisation study

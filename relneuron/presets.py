@@ -14,6 +14,7 @@ from .carlini_wagner import CarliniWagnerL2
 from .core import fingerprint
 from .fgsm import FGSMSearch
 from .jsma import JSMA
+from .square import SquareAttack
 
 # %% ../nbs/02d_presets.ipynb #cfec78d4
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def _others(linf, l2, l1, steps, surer, salt, decisions): # beside the paper's t
         'l1': _foolbox('SparseL1DescentAttack', _UNKNOWN, l1, steps=steps//2),
         'spatial': _foolbox('SpatialAttack', _UNKNOWN),
         'hopskipjump': _foolbox('HopSkipJumpAttack', _UNKNOWN, steps=decisions, max_gradient_eval_steps=50*decisions),
-        'boundary': _foolbox('BoundaryAttack', _UNKNOWN, steps=150*decisions)}
+        'boundary': _foolbox('BoundaryAttack', _UNKNOWN, steps=150*decisions),
+        'square': Preset(SquareAttack, dict(steps=100*decisions), dict(epsilon=linf[-1]), _UNKNOWN)}
 
 # %% ../nbs/02d_presets.ipynb #2c4d0e7c
 FAMILIES = { # family → attacks: what a detector that knows one of them may know of the others
@@ -72,7 +74,7 @@ FAMILIES = { # family → attacks: what a detector that knows one of them may kn
     'far': ('pgd-1', 'pgd-2', 'pgd-3', 'pgd-l2', 'cw-10', 'cw-20'), # go on, until the network is sure
     'sparse': ('salt', 'l1'), # few pixels
     'spatial': ('spatial',), # shifted and turned
-    'black-box': ('hopskipjump', 'boundary'), # decisions alone: thousands of queries an image
+    'black-box': ('hopskipjump', 'boundary', 'square'), # no gradients: decisions alone, or for Square scores
 }
 _C_AND_W = dict(binary_search_steps=5, steps=200, stepsize=1e-2, initial_const=1e-2)
 _QUICK = dict(binary_search_steps=4, steps=60, stepsize=5e-2, initial_const=1e-1)
