@@ -35,6 +35,7 @@ def in_stripes(
     signs = torch.randint(0, 2, (*clean.shape[:2], 1, clean.shape[3]))*2. - 1 # drawn on the CPU: the same everywhere
     return (clean + epsilon*signs.to(clean.device)).clamp(0, 1)
 
+# %% ../nbs/02ca_square.ipynb #dda8ed12
 def with_squares(
     z: Tensor, # (N, C, H, W) versions
     clean: Tensor, # (N, C, H, W) what they are made from
