@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
+from fastcore.basics import patch
 from sklearn.base import clone
 
 from .adaptive import BestTarget, Evasion, attack_once, evade, worst_case
@@ -135,15 +136,18 @@ class Setting:
         self.x, self.y = Given(self.images.x), Given(self.images.y)
         self.donors = Given(train.first(study.donors_per_class).x)
 
-    def detector(self, name): # stage
-        det, fpr = DETECTORS[name](self.study), self.study.fpr
-        fresh = self.further if isinstance(det, Combined) and len(self.further.value) else None
-        return self.stages(fitted, det, self.network, self.train, self.attacked, self.calibration, fpr, fresh=fresh)
+# %% ../nbs/08j_adaptive_study.ipynb #359ebb90
+@patch
+def detector(self: Setting, name): # stage
+    det, fpr = DETECTORS[name](self.study), self.study.fpr
+    fresh = self.further if isinstance(det, Combined) and len(self.further.value) else None
+    return self.stages(fitted, det, self.network, self.train, self.attacked, self.calibration, fpr, fresh=fresh)
 
-    def evaded(self, name, attacker): # stage; detectors and attackers left out of the study do not change its key
-        some = replace(self.study, detectors=(name,), attackers=(attacker,))
-        given = self.network, attacker, some, self.x, self.y, self.donors
-        return self.stages(evaded, self.detector(name), *given, batch_size=self.batch_size)
+@patch
+def evaded(self: Setting, name, attacker): # stage; detectors and attackers left out of the study do not change its key
+    some = replace(self.study, detectors=(name,), attackers=(attacker,))
+    given = self.network, attacker, some, self.x, self.y, self.donors
+    return self.stages(evaded, self.detector(name), *given, batch_size=self.batch_size)
 
 # %% ../nbs/08j_adaptive_study.ipynb #a1c4902a
 def first_evaded(

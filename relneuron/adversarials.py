@@ -32,6 +32,7 @@ class _Empty: "An object of Python's: all that it holds is in its `__dict__`"
 def _is_open(v): # is all that it holds in its `__dict__`, nothing in slots or in C?
     return hasattr(v, '__dict__') and type(v).__basicsize__ <= _Empty.__basicsize__ and not type(v).__itemsize__
 
+# %% ../nbs/01c_adversarials.ipynb #5ef33833
 def _held(v, name: str):
     "What stands for the value of the attribute `name`; never its `repr`"
     if v is None or isinstance(v, (bool, int, float, str)): return v.value if isinstance(v, Enum) else v

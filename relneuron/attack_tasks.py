@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 from torch import nn
 
 from .adversarials import attack_params
@@ -101,13 +102,16 @@ class AttackTask:
         out = logits(self.model, x_adv, show=False)
         return is_adversarial(out, self.labels[rows], self.targeted)
 
-    def run(self, fmodel, rows): # the images `rows`, attacked; what is random in it depends on them and on `seed` alone
-        device, clean = device_of(self.model), self.data.x[rows]
-        criterion = _criterion(self.labels[rows].to(device), self.targeted)
-        with _DRAWING, frozen(self.model), _seeded(int(fingerprint(self.seed, self.keys[rows]), 16), device):
-            with _needing_gradients():
-                _, clipped, _ = self.attack(fmodel, clean.to(device, copy=True), criterion, epsilons=self.epsilon)
-        return _without_nan(clipped.detach().cpu(), clean)
+# %% ../nbs/01e_attack_tasks.ipynb #3a23acc4
+@patch
+def run(self: AttackTask, fmodel, rows): # what is random in it depends on these images and on `seed` alone
+    "The images `rows`, attacked"
+    device, clean = device_of(self.model), self.data.x[rows]
+    criterion = _criterion(self.labels[rows].to(device), self.targeted)
+    with _DRAWING, frozen(self.model), _seeded(int(fingerprint(self.seed, self.keys[rows]), 16), device):
+        with _needing_gradients():
+            _, clipped, _ = self.attack(fmodel, clean.to(device, copy=True), criterion, epsilons=self.epsilon)
+    return _without_nan(clipped.detach().cpu(), clean)
 
 # %% ../nbs/01e_attack_tasks.ipynb #dbe897ee
 def _check_arguments(model, data, attack, shards=None):

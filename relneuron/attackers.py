@@ -87,17 +87,21 @@ class UnitMatching(DetectorAttack):
         self.roots_, self.pred_ = roots[usable], seen.pred[usable]
         check_donors(self.pred_)
 
-    def wanted(self, out, best): # classes that have donors
-        there = torch.zeros(out.shape[1], dtype=torch.bool)
-        there[self.pred_] = True
-        if best.targeted: check_classes(best.labels, there[best.labels])
-        return super().wanted(out.masked_fill(~there, -torch.inf), best)[:int(there.sum()) - 1]
+# %% ../nbs/06ha_attackers.ipynb #40c6d687
+@patch
+def wanted(self: UnitMatching, out, best): # classes that have donors
+    there = torch.zeros(out.shape[1], dtype=torch.bool)
+    there[self.pred_] = True
+    if best.targeted: check_classes(best.labels, there[best.labels])
+    return super(UnitMatching, self).wanted(out.masked_fill(~there, -torch.inf), best)[:int(there.sum()) - 1]
 
-    def goals(self, clean, wanted): # (n, m) roots of the nearest donor's responses
-        roots = observe(self.det_.model, clean, self.units_, show=False).r.sqrt()
-        far = torch.cdist(roots/self.scale_, self.roots_/self.scale_)
-        far[wanted[:, None] != self.pred_] = torch.inf
-        return self.roots_[far.argmin(1)]
+# %% ../nbs/06ha_attackers.ipynb #f8e397e7
+@patch
+def goals(self: UnitMatching, clean, wanted): # (n, m) roots of the nearest donor's responses
+    roots = observe(self.det_.model, clean, self.units_, show=False).r.sqrt()
+    far = torch.cdist(roots/self.scale_, self.roots_/self.scale_)
+    far[wanted[:, None] != self.pred_] = torch.inf
+    return self.roots_[far.argmin(1)]
 
 # %% ../nbs/06ha_attackers.ipynb #574fe4ab
 @patch

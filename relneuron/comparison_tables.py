@@ -126,6 +126,7 @@ def roc(
     clean, attacked = np.sort(clean)[::-1], np.sort(attacked)
     return np.arange(1, len(clean) + 1)/len(clean), 1 - np.searchsorted(attacked, clean)/len(attacked)
 
+# %% ../nbs/08g_comparison_tables.ipynb #d1cdea0d
 def show_rocs(
     record: Record, # of the comparison study
     detectors: tuple = None, # names, at most ten; all without it

@@ -55,6 +55,7 @@ def _known_detectors(names) -> tuple:
         raise ValueError(f'detectors: unknown {", ".join(unknown)}; known: {", ".join(COMPARED)}')
     return tuple(names)
 
+# %% ../nbs/080_design.ipynb #da897a30
 @dataclass(frozen=True)
 class Experiment:
     "What is to be run; equal settings give equal results"

@@ -9,6 +9,7 @@ __all__ = ['sign_direction', 'first_flip', 'FGSMSearch']
 import eagerpy as ep
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import linf
 from torch import Tensor, nn
@@ -80,14 +81,16 @@ class FGSMSearch(MinimizationAttack):
         eps = self.search(model, x.raw, d, labels, targeted)
         return restore(ep.astensor(_moved(x.raw, d, eps)))
 
-    def search(self, model, x, d, labels, targeted): # the arguments of `first_flip` → (N,), 0 where nothing was found
-        "The smallest epsilon found for each image"
-        grid = torch.linspace(0, self.max_epsilon, self.steps + 1, device=x.device)[1:].expand(len(x), -1)
-        at = first_flip(model, x, d, grid, labels, targeted)
-        eps = _epsilon_at(grid, at)
-        near = (at < self.refine).nonzero()[:, 0]
-        if len(near):
-            fine = torch.linspace(0, 1, self.refine + 1, device=x.device)[1:]*eps[near, None]
-            at = first_flip(model, x[near], d[near], fine, labels[near], targeted)
-            eps[near] = _epsilon_at(fine, at.clamp(max=self.refine - 1))
-        return eps
+# %% ../nbs/02a_fgsm.ipynb #7849bd2b
+@patch
+def search(self: FGSMSearch, model, x, d, labels, targeted): # the arguments of `first_flip` → (N,), 0 where nothing was found
+    "The smallest epsilon found for each image"
+    grid = torch.linspace(0, self.max_epsilon, self.steps + 1, device=x.device)[1:].expand(len(x), -1)
+    at = first_flip(model, x, d, grid, labels, targeted)
+    eps = _epsilon_at(grid, at)
+    near = (at < self.refine).nonzero()[:, 0]
+    if len(near):
+        fine = torch.linspace(0, 1, self.refine + 1, device=x.device)[1:]*eps[near, None]
+        at = first_flip(model, x[near], d[near], fine, labels[near], targeted)
+        eps[near] = _epsilon_at(fine, at.clamp(max=self.refine - 1))
+    return eps

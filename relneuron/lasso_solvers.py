@@ -188,6 +188,7 @@ def _share_of_step(f, worst, slope, curve):
     whole = f + slope + curve <= worst + 1e-4*slope
     return np.where(whole, 1., np.clip(-slope/np.maximum(2*curve, 1e-300), 0, 1))
 
+# %% ../nbs/03ab_lasso_solvers.ipynb #2431d6b2
 def spg_weights(
     mo: Moments, # with or without the matrix
     mu: float, # bound on the L1 norm

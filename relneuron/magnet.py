@@ -227,6 +227,7 @@ class _Kept:
             self.parts.append(images_of(batch).cpu())
             yield batch
 
+# %% ../nbs/06b_magnet.ipynb #2284b8cd
 @patch
 def fit(self: MagNet,
     x, # (N, C, H, W) clean images in [0, 1], or a DataLoader; all are kept in memory meanwhile

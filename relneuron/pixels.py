@@ -166,6 +166,7 @@ def read_image(file, channels: int, size=None) -> Tensor: # (C, H, W) in [0, 1];
     if size is not None: x = F.interpolate(x[None], (size, size), mode='bilinear', antialias=True)[0].clamp(0, 1)
     return x.expand(channels, -1, -1)
 
+# %% ../nbs/000a_pixels.ipynb #59a9fa45
 def _stacked(xs, path) -> Tensor: # (N, C, H, W)
     shapes = {tuple(x.shape) for x in xs}
     if len(shapes) > 1: raise ValueError(f'{path}: images of different shapes {listed(sorted(shapes))}; give `size`')

@@ -41,21 +41,26 @@ class RelevantUnits:
     @property
     def union(self): return self.mask.any(0) # (m,) bool: relevant to any class
 
-    def __and__(self, other): return self._combined(other, operator.and_, '&')
-    def __or__(self, other): return self._combined(other, operator.or_, '|')
-    def __xor__(self, other): return self._combined(other, operator.xor, '^')
-    def _combined(self, other, op, sign):
-        "The set of `op`; with the left set's weights on its own units and the right set's elsewhere"
-        if self.mask.shape != other.mask.shape or self.units.layers != other.units.layers:
-            shapes = f'{tuple(self.mask.shape)} and {tuple(other.mask.shape)}'
-            raise ValueError(f'{sign}: expected sets over the same units and classes, got {shapes}')
-        mu, weights = self.mu if self.mu == other.mu else None, None
-        if self.weights is not None and other.weights is not None:
-            weights = torch.zeros_like(self.weights)
-            some = self.weights.any(1) | other.weights.any(1) # a class without images takes no memory
-            weights[some] = torch.where(self.mask[some], self.weights[some], other.weights[some])
-        name = f'{self.name} {sign} {other.name}'
-        return RelevantUnits(op(self.mask, other.mask), self.units, mu, name, weights)
+# %% ../nbs/04_selection.ipynb #144f9cd1
+@patch
+def __and__(self: RelevantUnits, other): return self._combined(other, operator.and_, '&')
+@patch
+def __or__(self: RelevantUnits, other): return self._combined(other, operator.or_, '|')
+@patch
+def __xor__(self: RelevantUnits, other): return self._combined(other, operator.xor, '^')
+@patch
+def _combined(self: RelevantUnits, other, op, sign):
+    "The set of `op`; with the left set's weights on its own units and the right set's elsewhere"
+    if self.mask.shape != other.mask.shape or self.units.layers != other.units.layers:
+        shapes = f'{tuple(self.mask.shape)} and {tuple(other.mask.shape)}'
+        raise ValueError(f'{sign}: expected sets over the same units and classes, got {shapes}')
+    mu, weights = self.mu if self.mu == other.mu else None, None
+    if self.weights is not None and other.weights is not None:
+        weights = torch.zeros_like(self.weights)
+        some = self.weights.any(1) | other.weights.any(1) # a class without images takes no memory
+        weights[some] = torch.where(self.mask[some], self.weights[some], other.weights[some])
+    name = f'{self.name} {sign} {other.name}'
+    return RelevantUnits(op(self.mask, other.mask), self.units, mu, name, weights)
 
 # %% ../nbs/04_selection.ipynb #6e11766d
 @patch

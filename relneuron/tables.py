@@ -55,6 +55,7 @@ def _option(setting: str, value) -> str:
     if isinstance(value, bool): return 'yes' if value else 'no'
     return quote(','.join(value) if isinstance(value, tuple) else str(value))
 
+# %% ../nbs/08c_tables.ipynb #b829d004
 def command(
     exp: Experiment, # of a record
 ) -> str:

@@ -114,6 +114,7 @@ def _read(path) -> dict: # what `TrainingState` has written
     if isinstance(state, dict) and _KEPT <= set(state): return state
     raise ValueError(f'resume: {path} is no state of a training')
 
+# %% ../nbs/01a_training.ipynb #4c57bbdf
 class TrainingState:
     "A training between two epochs"
     def __init__(self,

@@ -22,6 +22,7 @@ def _rounded_down(v):
     with np.errstate(over='ignore'): near = v.astype(np.float32)
     return np.where(near > v, np.nextafter(near, np.float32(-np.inf)), near)
 
+# %% ../nbs/04b_trees.ipynb #1be32a29
 @dataclass(frozen=True)
 class LevelTrees:
     "The nodes of many trees, level by level; the first are the roots"
