@@ -85,21 +85,9 @@ class Detector(BaseEstimator):
         super().__setattr__(name, plain_threshold(value) if name == 'threshold_' else value)
 
     def check_params(self): "For subclasses: `TypeError` or `ValueError`, naming the argument, for senseless settings"
-    def check_flags(self, *names): # for `check_params`
-        for name in names:
-            v = getattr(self, name)
-            if not isinstance(v, (bool, np.bool_)): raise TypeError(f'{name}: expected True or False, got {v!r}')
     def learn(self, clean, attacked, y): raise NotImplementedError # for subclasses: sets attributes that end in `_`
     def score(self, responses): raise NotImplementedError # for subclasses: (N,) floats, higher = more suspicious
     def reads(self): return None # for subclasses: (m,) bool, the units whose responses `score` looks at; None: all
-    def read_layers(self): # names of the layers with such units; None: all
-        read, units = self.reads(), self.units_
-        if read is None: return None
-        wanted = np.logical_or.reduceat(read.numpy(), np.cumsum([0, *units.sizes[:-1]]))
-        return [layer for layer, w in zip(units.layers, wanted) if w] or None
-    def observed(self, x, units=None): # for subclasses: what `score` is given of images
-        if isinstance(x, Tensor): self.check_shape(x)
-        return observe(self.model, x, units or getattr(self, 'units_', None), self.batch_size, self.normalize)
     def __sklearn_is_fitted__(self): return hasattr(self, 'fit_images_')
 
 # %% ../nbs/04c_contract.ipynb #d953dab1
@@ -134,6 +122,25 @@ def check_shape(self: Detector, x, name='x'): # (n, C, H, W) images
     if known in (None, got) or x.ndim != 4: return
     want = f'it was fitted on images of shape {known}'
     raise ValueError(f'{name}: the detector does not take images of shape {got}: {want}')
+
+# %% ../nbs/04c_contract.ipynb #812bedef
+@patch
+def check_flags(self: Detector, *names): # for `check_params`
+    for name in names:
+        v = getattr(self, name)
+        if not isinstance(v, (bool, np.bool_)): raise TypeError(f'{name}: expected True or False, got {v!r}')
+
+@patch
+def read_layers(self: Detector): # names of the layers with such units; None: all
+    read, units = self.reads(), self.units_
+    if read is None: return None
+    wanted = np.logical_or.reduceat(read.numpy(), np.cumsum([0, *units.sizes[:-1]]))
+    return [layer for layer, w in zip(units.layers, wanted) if w] or None
+
+@patch
+def observed(self: Detector, x, units=None): # for subclasses: what `score` is given of images
+    if isinstance(x, Tensor): self.check_shape(x)
+    return observe(self.model, x, units or getattr(self, 'units_', None), self.batch_size, self.normalize)
 
 # %% ../nbs/04c_contract.ipynb #2ad854f0
 @patch

@@ -83,7 +83,7 @@ class FGSMSearch(MinimizationAttack):
 
 # %% ../nbs/02a_fgsm.ipynb #7849bd2b
 @patch
-def search(self: FGSMSearch, model, x, d, labels, targeted): # the arguments of `first_flip` → (N,), 0 where nothing was found
+def search(self: FGSMSearch, model, x, d, labels, targeted): # as of `first_flip` → (N,), 0 where nothing was found
     "The smallest epsilon found for each image"
     grid = torch.linspace(0, self.max_epsilon, self.steps + 1, device=x.device)[1:].expand(len(x), -1)
     at = first_flip(model, x, d, grid, labels, targeted)

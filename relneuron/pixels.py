@@ -119,6 +119,7 @@ def _files(folder, deep=True): # paths, sorted; of each folder once, wherever li
         folders[:] = sorted(new)
         yield from (Path(root)/n for n in sorted(names) if n[0] != '.')
 
+# %% ../nbs/000a_pixels.ipynb #8962630c
 def image_files(folder, deep=True) -> list:
     "The image files of a folder and, unless not `deep`, of the folders within it, sorted; none that is hidden"
     return [f for f in _files(folder, deep) if f.suffix.lower() in EXTENSIONS]
