@@ -53,7 +53,7 @@ def against_paper(
     found = []
     for row in record.compared:
         paper = in_paper(record.experiment.data, row['detector'], row['attack'])
-        if paper is None or abs(row['found'] - paper) <= least: continue
+        if paper is None or abs(row['found'] - paper) <= least + 1e-9: continue # 1 - .98 is a little more than .02
         chance = row['lowest'] <= paper <= row['highest']
         found.append(dict(detector=row['detector'], attack=row['attack'], here=row['found'], paper=paper,
                           difference=row['found'] - paper, can_be_chance=chance))
