@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
+import eagerpy as ep
 import numpy as np
 import torch
 from fastcore.basics import patch
@@ -37,6 +38,7 @@ def _held(v, name: str):
     "What stands for the value of the attribute `name`; never its `repr`"
     if v is None or isinstance(v, (bool, int, float, str)): return v.value if isinstance(v, Enum) else v
     if isinstance(v, np.generic): return v.item()
+    if isinstance(v, ep.Tensor): v = v.raw
     if isinstance(v, (list, tuple)): return [_held(w, f'{name}[{i}]') for i, w in enumerate(v)]
     if isinstance(v, dict): return {k: _held(w, f'{name}[{k!r}]') for k, w in v.items()}
     if isinstance(v, (Tensor, np.ndarray, nn.Module)): return dict(type=type(v).__name__, fingerprint=fingerprint(v))
@@ -53,7 +55,8 @@ def attack_params(
 ) -> dict: # of plain values, lists and dicts, as JSON can write them
     "The parameters an attack object holds, its version if not 1; not what a call left on it (names that end in `_`)"
     is_attack = not name or hasattr(attack, 'run') # of other objects within it all counts
-    held = {k: _held(v, name + k) for k, v in sorted(vars(attack).items()) if not (is_attack and k.endswith('_'))}
+    now = attack.parameters_now() if hasattr(attack, 'parameters_now') else vars(attack) # of what may change later
+    held = {k: _held(v, name + k) for k, v in sorted(now.items()) if not (is_attack and k.endswith('_'))}
     version = getattr(type(attack), 'version', 1)
     return held if version == 1 else dict(held, version=version)
 
@@ -144,6 +147,7 @@ def show_adversarials(
 ): # the matplotlib figure
     "Three rows: clean, attacked, and their difference stretched to its largest value (paper Figure 4)"
     a = adv[:n]
+    if not len(a): raise ValueError('adv: expected attacked images to show, got none')
     diff = a.x_adv - a.x
     diff = .5 + diff/diff.flatten(1).abs().amax(1).clamp_min(1e-12).view(-1, 1, 1, 1)/2
     before, after = [['']*n]*2 if scores is None else [[f': {v:.2f}' for v in s[:n]] for s in scores]

@@ -18,7 +18,7 @@ from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import linf
 from torch import Tensor
 
-from .adaptive import Best, DetectorAttack, Evades, Evasion, attack_once, detector_key
+from .adaptive import Best, DetectorAttack, Evades, Evasion, attack_once, keys_of
 from .contract import Detector
 from .core import fingerprint, listed, logits, number, outputs_of, plain, whole
 from .foolbox_networks import goal, lag
@@ -274,7 +274,7 @@ def search(self: JointSquare, best, rows, wanted, epsilon):
         open_ = best.passed[rows] < 1 if self.stop else torch.ones(len(rows), dtype=torch.bool)
         if not open_.any(): return
         at = open_.nonzero()[:, 0]
-        tried = with_squares(z[at], best.clean[rows[at]], epsilon, side_of(k/self.steps, self.start, z.shape[-2]))
+        tried = with_squares(z[at], best.clean[rows[at]], epsilon, side_of(k/self.steps, self.start, *z.shape[-2:]))
         found = self.losses(tried, best, rows[at], None if wanted is None else wanted[at], least[at])
         better = found < least[at]
         z[at[better]], least[at[better]] = tried[better], found[better]
@@ -293,9 +293,11 @@ class DonorWalk(MinimizationAttack):
         out = logits(det.model, donors, show=False)
         passes = torch.from_numpy(~det.predict(donors))
         check_donors(out.argmax(1)[passes])
-        self.det_, self.detector, self.network = det, detector_key(det), fingerprint(plain(det.model))
+        self.det_ = det
         self.donors_, self.pred_, self.donors = donors[passes], out.argmax(1)[passes], fingerprint(donors)
         self.steps, self.first, self.most = whole(steps, 'steps'), whole(first, 'first'), whole(most, 'most')
+
+    def parameters_now(self): return dict(vars(self), **keys_of(self.det_)) # see `DetectorAttack`
 
     def run(self, model, inputs, criterion, *, early_stop=None, **kw):
         "The nearest evading image; called by foolbox"

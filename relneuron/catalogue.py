@@ -98,15 +98,20 @@ def named_attack(
     name, _, size = text.partition('=')
     if preset not in PRESETS or name in PRESETS[preset] and not size: return make_attack(name, preset)
     import foolbox
-    from foolbox.attacks.base import Attack, FixedEpsilonAttack
+    from foolbox.attacks.base import Attack
+    from relneuron.attack_tasks import check_epsilon
+    if name in PRESETS[preset]: raise ValueError(f'attacks: {name} has the size of its preset; leave {size} out')
     kind = getattr(foolbox.attacks, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Attack)):
         raise ValueError(f'attacks: expected {", ".join(PRESETS[preset])}, or a class of foolbox.attacks, got {name!r}')
     try: epsilon = float(size) if size else None
     except ValueError: raise ValueError(f'attacks: expected a number after {name}=, got {size!r}') from None
-    if issubclass(kind, FixedEpsilonAttack) and not (epsilon and epsilon > 0):
-        raise ValueError(f'attacks: {name} makes perturbations of a given size: {name}=0.03, say')
-    return kind(), {} if epsilon is None else dict(epsilon=epsilon)
+    attack = kind()
+    try: check_epsilon(attack, epsilon)
+    except (TypeError, ValueError) as e:
+        how = f' after {name}=' if size else f': {name}=0.03, say'
+        raise ValueError(f'attacks: {str(e).partition(": ")[2]}{how}') from e
+    return attack, {} if epsilon is None else dict(epsilon=epsilon)
 
 # %% ../nbs/09b_catalogue.ipynb #0e3e565a
 def attacked_in_turn(
@@ -152,7 +157,6 @@ def kept_attacks(
     path, # the file that is being made or read
 ) -> Iterator: # inside `with`: a folder for `run_attack`'s shards
     "Attacked images are kept until the work is done, here and by others who are at it"
-    import shutil
     from relneuron.core import check_out
     where, done = Path(folder or f'{path}.attacked').expanduser(), False
     check_out(where/'shard', 'shards')
@@ -162,7 +166,7 @@ def kept_attacks(
         done = True
     finally:
         if folder is None and (place is None or _locked(place, alone=True)):
-            if done: shutil.rmtree(where, ignore_errors=True)
-            else:
-                with suppress(OSError): where.rmdir() # where nothing is in it
+            for shard in where.glob('*/*.safetensors') if done else (): shard.unlink(missing_ok=True)
+            for made in (*where.glob('*'), where): # whatever else lies there stays
+                with suppress(OSError): made.rmdir() # where nothing is in it
         if place is not None: os.close(place)

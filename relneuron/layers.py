@@ -80,6 +80,7 @@ def row_squares(
     "Sum of squares of each row's channels: what the squared L2 norm of an image's channel is made of"
     if axis >= channel: raise ValueError(f'layers: no images on axis {axis} of an output of shape {tuple(out.shape)}')
     out = _strided(out)
+    if out.is_complex(): out = out.abs()
     if exact: out = out.cpu().double()
     elif out.dtype != torch.float64: out = out.float()
     squares = out.relu().square_() if rectify else out.square()

@@ -8,6 +8,7 @@ __all__ = ['PRESET', 'made_with', 'network_of', 'as_fitted', 'names_of', 'Attack
 
 # %% ../nbs/09ba_options.ipynb #696ae098
 import json as json_text
+import os
 import zipfile
 from dataclasses import dataclass, replace
 
@@ -30,13 +31,19 @@ def made_with(
     except (KeyError, ValueError, TypeError): return {}
 
 # %% ../nbs/09ba_options.ipynb #7e14467b
+def _same(given, fitted) -> bool: # --model, as it is said now and as `fit` was told
+    "Do they name the same network? Of a file, which may have moved, the name is enough"
+    if given in (None, fitted): return True
+    endings = [os.path.splitext(str(v))[1] for v in (given, fitted)]
+    return all(endings) and os.path.basename(given) == os.path.basename(fitted)
+
 def network_of(
     made: dict, # see `made_with`
     network: Network, # as the options say
 ) -> Network: # with what the options leave out
     "The network that a detector belongs to: the one that is named, or else the one it was fitted with"
     known = {k: tuple(v) if isinstance(v, list) else v for k, v in made.get('network', {}).items()}
-    if network.model not in (None, known.get('model')): return network
+    if not _same(network.model, known.get('model')): return network
     if network.model is None and Network(known.get('model')).is_code:
         raise ValueError(f'model: the detector was fitted with {known["model"]}, which is code: '
                          f'say --model {known["model"]} to run it')

@@ -11,6 +11,7 @@ import secrets
 import numpy as np
 from fastcore.basics import patch
 from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier
+from sklearn.tree import BaseDecisionTree
 from torch import nn
 
 from .core import whole
@@ -42,8 +43,11 @@ class RandomizedDetector(RelevantNeuronDetector):
         super().check_params()
         whole(self.drawn, 'drawn')
         self.check_flags('fixed')
-        if self.classifier is None or isinstance(self.classifier, _FORESTS): return
-        raise TypeError(f'classifier: expected a forest, got {type(self.classifier).__name__}')
+        forest, tree = self.classifier, getattr(self.classifier, 'estimator', None)
+        if not isinstance(forest, (type(None), *_FORESTS)):
+            raise TypeError(f'classifier: expected a forest, got {type(forest).__name__}')
+        if not isinstance(tree, (type(None), BaseDecisionTree)):
+            raise TypeError(f'classifier: expected a forest of trees, got one of {type(tree).__name__}')
 
 # %% ../nbs/06i_randomized.ipynb #a91d5493
 @patch

@@ -10,11 +10,13 @@ __all__ = ['environment', 'attack_summary', 'flatten', 'unflatten', 'settings_of
 import json
 import os
 import platform
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from fastcore.basics import patch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from . import __version__
@@ -110,10 +112,13 @@ _KNOWN_BY = ('experiment', 'made_of', 'environment', 'written', 'seconds', 'sets
 def records_in(
     folder, # of records
 ) -> dict: # file name → fields
-    "All records of a folder; other files are passed over"
+    "All records of a folder; other files are passed over, those that are no JSON with a warning"
     found = {}
-    for path in sorted(Path(folder).glob('*.json')):
-        fields = json.loads(path.read_text())
+    for path in sorted(Path(folder).expanduser().glob('*.json')):
+        try: fields = json.loads(path.read_text())
+        except ValueError as e: # of `json`, or of what is no text
+            warnings.warn(f'{path}: damaged, or no record; passed over: {e}', stacklevel=2)
+            continue
         if isinstance(fields, dict) and set(_KNOWN_BY) <= set(fields): found[path.name] = fields
     return found
 
@@ -141,10 +146,14 @@ def save(self: Record, folder):
 def load(cls: Record,
     path # the JSON file
 ) -> Record:
-    "Read what `save` wrote"
-    fields = json.loads(Path(path).read_text())
-    if 'made_of' not in fields: raise ValueError(f'path: {path} is no record of this version of relneuron')
-    return cls(fields, unflatten(load_file(Path(path).with_suffix('.safetensors'))))
+    "Read what `save` wrote; `ValueError`, naming the file, where it is damaged"
+    path = Path(path).expanduser()
+    try:
+        fields = json.loads(path.read_text())
+        if not {'made_of', 'experiment'} <= set(fields): raise ValueError('it lacks what every record has')
+        return cls(fields, unflatten(load_file(path.with_suffix('.safetensors'))))
+    except (ValueError, SafetensorError) as e:
+        raise ValueError(f'path: {path} is no record of this version of relneuron, or damaged: {e}') from e
 
 # %% ../nbs/081_records.ipynb #077c16b6
 @patch

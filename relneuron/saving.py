@@ -62,7 +62,8 @@ def _check_network(det, model):
     _check_layers(det, model)
     if getattr(det, 'network_', None) in (None, network_key(model)): return
     warnings.warn('model: it has not the weights of the network that the detector was fitted on: '
-                  'its scores and its threshold mean little here', stacklevel=3)
+                  'its scores and its threshold mean little here (unless it keeps what it last computed, '
+                  'an activation or a count: that too tells networks apart)', stacklevel=3)
 
 def _check_layers(det, model):
     units = getattr(det, 'units_', None)

@@ -21,10 +21,11 @@ def side_of(
     used: float, # share of the queries that is used up
     start: float, # share of the image that the first squares fill
     height: int, # of the image, in pixels
+    width: int, # likewise
 ) -> int: # pixels
-    "Side of the next square"
+    "Side of the next square; no longer than the image's shorter one"
     halvings = sum(used > at for at in (.001, .005, .02, .05, .1, .2, .4, .6, .8))
-    return max(1, round((start/2**halvings)**.5*height))
+    return max(1, min(height, width, round((start/2**halvings*height*width)**.5)))
 
 # %% ../nbs/02ca_square.ipynb #4a198f9e
 def in_stripes(
@@ -81,7 +82,7 @@ def search(self: SquareAttack, model, x, labels, targeted, epsilon): # → (N, C
     for k in range(self.steps):
         left = left[~flipped[left]]
         if not len(left): break
-        tried = with_squares(z[left], x[left], epsilon, side_of(k/self.steps, self.start, x.shape[-2]))
+        tried = with_squares(z[left], x[left], epsilon, side_of(k/self.steps, self.start, *x.shape[-2:]))
         lead, done = asked(tried, left)
         better = lead < least[left]
         at = left[better]
