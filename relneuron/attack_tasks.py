@@ -52,8 +52,8 @@ def check_epsilon(
     from foolbox.attacks.base import Attack, FixedEpsilonAttack
     from foolbox.distances import l0
     name, must = type(attack).__name__, isinstance(attack, FixedEpsilonAttack)
-    if epsilon is None and must: raise ValueError(f'epsilon: {name} makes perturbations of a given size; expected a number')
-    if epsilon is None: return None
+    if epsilon is None and not must: return None
+    if epsilon is None: raise ValueError(f'epsilon: {name} makes perturbations of a given size; expected a number')
     epsilon = float(number(epsilon, 'epsilon'))
     if epsilon <= 0: raise ValueError(f'epsilon: expected a positive number, got {epsilon}')
     if isinstance(attack, Attack) and not must and size_norm(attack) in (None, l0): # these cannot be cut down to a size
