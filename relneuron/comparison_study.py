@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['OTHERS', 'TOGETHER', 'FACTORS', 'not_attacked_rows', 'held_out', 'to_find', 'clean_training', 'others', 'ours',
            'shown_attacks', 'all_scores', 'contest', 'scores_of', 'uncalibrated', 'judged', 'controlled', 'cost',
-           'pushed', 'further', 'beyond', 'detectors_to_fit', 'comparison_study', 'auroc_error', 'costs', 'known_of',
-           'milliseconds', 'scored_as_attacked', 'scored_together', 'bootstrap_interval', 'found_at']
+           'pushed', 'further', 'is_wanted', 'beyond', 'detectors_to_fit', 'comparison_study', 'auroc_error', 'costs',
+           'known_of', 'milliseconds', 'scored_as_attacked', 'scored_together', 'bootstrap_interval', 'found_at']
 
 # %% ../nbs/08f_comparison_study.ipynb #09be060b
 import time
@@ -215,11 +215,17 @@ def further(det, model, train, calibrate, tested, factors):
 # %% ../nbs/08f_comparison_study.ipynb #ca06347b
 FACTORS = (1., 1.25, 1.5, 2., 3.)
 
+def is_wanted(run: Run, name: str, det) -> bool:
+    "Does the experiment compare this detector? It may name the detector or its class"
+    wanted = run.exp.detectors
+    return wanted is None or name in wanted or type(det).__name__ in wanted
+
 def beyond(run: Run) -> list: # one dict a detector, attack and factor
     "How much is found of attacks that go on past the boundary"
     usual, rows = others(run.whole['train'].x.shape[1]), []
+    pushed_on = [name for name in ('Feature Squeezing', 'logit margin') if is_wanted(run, name, usual[name])]
     calibrate, _ = held_out(run)
-    for name, attack in product(('Feature Squeezing', 'logit margin'), run.exp.attacks):
+    for name, attack in product(pushed_on, run.exp.attacks):
         given = clean_training(run), Given(calibrate), Given(to_find(run, attack))
         found = run.stages(further, usual[name], run.network, *given, FACTORS).value
         rows += [dict(row, detector=name, attack=attack) for row in found]
@@ -229,7 +235,7 @@ def beyond(run: Run) -> list: # one dict a detector, attack and factor
 def detectors_to_fit(run: Run) -> list: # (name, detector, attack it learns from or None)
     "All detectors of the experiment, once for each attack where they learn from attacked images"
     detectors = others(run.whole['train'].x.shape[1]) | shown_attacks(run.exp.seed) | ours(run)
-    return [(name, det, a) for name, det in detectors.items()
+    return [(name, det, a) for name, det in detectors.items() if is_wanted(run, name, det)
             for a in (run.exp.learned if det.needs_attacked else [None])]
 
 # %% ../nbs/08f_comparison_study.ipynb #0b48e660

@@ -41,7 +41,7 @@ def check_once(
 
 # %% ../nbs/080_design.ipynb #33846786
 _CELLS = ('cells', 'attack', 'unit_set', 'mu', 'with_label', 'accuracy', 'auroc', 'units_used')
-COMPARED = ( # detectors that the study of generalisation knows; `contestants` makes them
+COMPARED = ( # what studies that compare detectors call them; see `contestants`
     'RelevantNeuronDetector', 'RelevantMarginDetector', 'GeneralDetector', 'GeneralDetector, margin',
     'SupervisedGeneralDetector',
     'LID, supervised', 'multiLID', 'NIC', 'Feature Squeezing', 'MagNet', 'noise reduction', 'noise reduction, fall',
