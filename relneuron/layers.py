@@ -66,7 +66,7 @@ def channel_axis(
 
 # %% ../nbs/03_layers.ipynb #eec91d25
 def _strided(out):
-    "An ordinary tensor of what a quantised or MKL-DNN layer gives; `ValueError` within `torch.vmap`, which hides values"
+    "An ordinary tensor of what a quantised or MKL-DNN layer gives; `ValueError` within `torch.vmap`"
     if torch._C._functorch.is_functorch_wrapped_tensor(out):
         raise ValueError('model: it runs layers within torch.vmap, where their outputs cannot be kept: leave vmap out')
     if out.is_quantized: return out.dequantize()
