@@ -18,7 +18,7 @@ from foolbox.attacks.base import MinimizationAttack, raise_if_kwargs
 from foolbox.distances import linf
 from torch import Tensor
 
-from .adaptive import Best, DetectorAttack, Evades, Evasion, attack_once, keys_of
+from .adaptive import Best, DetectorAttack, Evades, Evasion, OnDetector, attack_once
 from .contract import Detector
 from .core import fingerprint, listed, logits, number, outputs_of, plain, whole
 from .foolbox_networks import goal, lag
@@ -280,7 +280,7 @@ def search(self: JointSquare, best, rows, wanted, epsilon):
         z[at[better]], least[at[better]] = tried[better], found[better]
 
 # %% ../nbs/06ha_attackers.ipynb #f79743bb
-class DonorWalk(MinimizationAttack):
+class DonorWalk(OnDetector, MinimizationAttack):
     "HopSkipJump from a clean image of another class: verdicts only"
     distance = linf
     def __init__(self,
@@ -296,8 +296,6 @@ class DonorWalk(MinimizationAttack):
         self.det_ = det
         self.donors_, self.pred_, self.donors = donors[passes], out.argmax(1)[passes], fingerprint(donors)
         self.steps, self.first, self.most = whole(steps, 'steps'), whole(first, 'first'), whole(most, 'most')
-
-    def parameters_now(self): return dict(vars(self), **keys_of(self.det_)) # see `DetectorAttack`
 
     def run(self, model, inputs, criterion, *, early_stop=None, **kw):
         "The nearest evading image; called by foolbox"
