@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .arrivals import gathered_images, near_hashes
 from .baselines import LargeMargin, SmallMargin
 from .contract import Detector
-from .core import batches, check_labels, logits, number, whole
+from .core import batches, check_labels, check_seed, logits, number
 from .feature_squeezing import FeatureSqueezing
 from .general import GeneralDetector
 from .judging import harmless_versions
@@ -66,7 +66,7 @@ def check_params(self: Combined):
         raise ValueError(f'fusion: expected one of {", ".join(FUSIONS)}, got {self.fusion!r}')
     if not 0 < number(self.held_out, 'held_out') < 1:
         raise ValueError(f'held_out: expected a number between 0 and 1, got {self.held_out}')
-    whole(self.seed, 'seed', 0)
+    check_seed(self.seed)
     self.check_flags('harmless', 'tail')
     GeneralDetector(noise=self.noise).check_params() # what it says of `noise`
     for det in self.detectors: det.check_params()

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['image_hashes', 'beside_weights', 'fingerprint', 'atomic_write', 'saved_tensors', 'unreadable', 'StageFunction',
            'stage', 'Given', 'Stage', 'Stages', 'device_of', 'precision_of', 'as_input', 'outputs_of', 'undecided',
-           'check_model', 'logits', 'show_images', 'check_device', 'check_out', 'is_memory_error', 'eager', 'frozen',
-           'full_precision', 'lock_of', 'modules_of', 'plain']
+           'check_model', 'logits', 'show_images', 'check_device', 'check_out', 'check_seed', 'is_memory_error',
+           'eager', 'frozen', 'full_precision', 'lock_of', 'modules_of', 'plain']
 
 # %% ../nbs/000_core.ipynb #1251e54f
 import hashlib
@@ -29,13 +29,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .checks import (batches, check_device, check_images, check_labels, check_out, images_of, is_memory_error,
-                              listed, loader_of, number, parts_of, progress, whole)
+from .checks import (batches, check_device, check_images, check_labels, check_out, check_seed, images_of,
+                              is_memory_error, listed, loader_of, number, parts_of, progress, whole)
 from .contexts import eager, frozen, full_precision, lock_of, modules_of, plain, undistributed
 
 # %% ../nbs/000_core.ipynb #38be6e4f
 _all_ = [ # of checks and of contexts: found here too
-    'check_device', 'check_out', 'is_memory_error',
+    'check_device', 'check_out', 'check_seed', 'is_memory_error',
     'eager', 'frozen', 'full_precision', 'lock_of', 'modules_of', 'plain']
 
 # %% ../nbs/000_core.ipynb #4f15c359

@@ -15,6 +15,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 
+from .core import check_seed
 from .lasso import check_mus
 from .observations import Responses
 from .presets import FAMILIES, PRESETS, make_attack
@@ -88,6 +89,8 @@ class Experiment:
         for k in ('model', 'data'): object.__setattr__(self, k, str(getattr(self, k)))
         object.__setattr__(self, 'mus', tuple(check_mus(self.mus)))
         for k in ('attacks', 'unit_sets', 'mus', 'labels', 'seeds'): check_once(k, getattr(self, k))
+        for k, seeds in (('seed', (self.seed,)), ('seeds', self.seeds)):
+            for seed in seeds: check_seed(seed, k)
         for k in ('n_per_class', 'n_test'): check_sizes(k, getattr(self, k), self.attacks)
         if self.detectors is not None: object.__setattr__(self, 'detectors', _known_detectors(self.detectors))
         if not self.learned:

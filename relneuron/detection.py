@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .attacks import run_attack
 from .contract import Detector, Scorer, check_scores, threshold_at
-from .core import listed, number, whole
+from .core import check_seed, listed, number, whole
 from .data import ImageSet
 from .lasso import SOLVERS, check_mus
 from .observations import Responses, find_units
@@ -60,7 +60,7 @@ def forest(
     n_jobs: int = -1, # processes; -1: all cores
 ) -> RandomForestClassifier: # not fitted
     "The paper's classifier (§4.2)"
-    return RandomForestClassifier(whole(trees, 'trees'), n_jobs=n_jobs, random_state=whole(seed, 'seed', 0))
+    return RandomForestClassifier(whole(trees, 'trees'), n_jobs=n_jobs, random_state=check_seed(seed))
 
 # %% ../nbs/05_detection.ipynb #2c990276
 def _check_classifier(v):
@@ -102,7 +102,7 @@ def check_params(self: RelevantNeuronDetector):
     check_mus(number(self.mu, 'mu'))
     if self.solver not in SOLVERS:
         raise ValueError(f'solver: expected one of {", ".join(SOLVERS)}, got {self.solver!r}')
-    whole(self.seed, 'seed', 0)
+    check_seed(self.seed)
     self.check_flags('with_label')
     if not isinstance(self.unit_set, RelevantUnits) and self.unit_set not in UNIT_SETS:
         names = ', '.join(UNIT_SETS)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .arrivals import checked_batch, joined_labels
 from .contract import Detector, network_key, threshold_at, warn_of_guesses
-from .core import check_labels, listed, loader_of, number, whole
+from .core import check_labels, check_seed, listed, loader_of, number, whole
 from .judging import harmless_versions
 from .lasso import check_mus
 from .margin import extra_trees
@@ -64,7 +64,8 @@ def check_params(self: GeneralDetector):
     if not isinstance(norms, (tuple, list)) or not all(number(v, 'noise') > 0 for v in norms):
         raise ValueError(f'noise: expected positive numbers in a tuple, got {self.noise!r}')
     self.check_flags('harmless', 'margin')
-    for name, least in (('references', 1), ('max_units', 1), ('seed', 0)): whole(getattr(self, name), name, least)
+    for name in ('references', 'max_units'): whole(getattr(self, name), name)
+    check_seed(self.seed)
     if len(check_mus(self.mu)) != 1: raise ValueError(f'mu: expected one positive number, got {self.mu!r}')
 
 # %% ../nbs/05d_general.ipynb #0f0368aa

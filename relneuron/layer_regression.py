@@ -13,7 +13,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .activations import MeansDetector, halves, usual, whitener
-from .core import number, whole
+from .core import check_seed, number
 from .observations import Responses
 
 # %% ../nbs/06g_layer_regression.ipynb #0f069c44
@@ -69,7 +69,7 @@ class LayerRegression(MeansDetector):
 
     def check_params(self):
         self.check_flags('with_label', 'normalize')
-        whole(self.seed, 'seed', 0)
+        check_seed(self.seed)
         if not 0 < number(self.early, 'early') < 1:
             raise ValueError(f'early: expected a number between 0 and 1, got {self.early}')
         if not number(self.penalty, 'penalty') > 0:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .activations import MeansDetector, tables, usual
 from .checks import check_count
-from .core import number, whole
+from .core import check_seed, number, whole
 
 # %% ../nbs/06f_lid.ipynb #ac0747b0
 def neighbour_logs(
@@ -54,7 +54,8 @@ class LID(MeansDetector):
 
     def check_params(self):
         self.check_flags('summed', 'normalize')
-        for name, least in (('references', 4), ('seed', 0)): whole(getattr(self, name), name, least)
+        whole(self.references, 'references', 4)
+        check_seed(self.seed)
         if not 0 < number(self.share, 'share') <= 1:
             raise ValueError(f'share: expected a number from 0 to 1, got {self.share}')
 

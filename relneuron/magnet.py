@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .checks import check_count
 from .contract import check_scores
-from .core import device_of, images_of, loader_of, number, outputs_of, progress, whole
+from .core import check_seed, device_of, images_of, loader_of, number, outputs_of, progress, whole
 from .feature_squeezing import ImageDetector
 from .observations import Responses
 from .scores import check_finite, threshold_rank
@@ -176,7 +176,7 @@ def check_params(self: MagNet):
         names = ', '.join(SETTINGS)
         raise ValueError(f'settings: expected one of {names}, or MagNetSettings, got {self.settings!r}')
     for name in ('epochs', 'train_batch'): whole(getattr(self, name), name)
-    whole(self.seed, 'seed', 0)
+    check_seed(self.seed)
     if number(self.lr, 'lr') <= 0: raise ValueError(f'lr: expected a positive number, got {self.lr!r}')
     if not 0 < number(self.holdout, 'holdout') < 1:
         raise ValueError(f'holdout: expected a share between 0 and 1, got {self.holdout!r}')

@@ -13,7 +13,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .activations import MeansDetector, halves, tables, usual, whitener
-from .core import whole
+from .core import check_seed
 
 # %% ../nbs/06e_mahalanobis.ipynb #c79c0ab0
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Mahalanobis(MeansDetector):
 
     def check_params(self):
         super().check_params()
-        whole(self.seed, 'seed', 0)
+        check_seed(self.seed)
         if self.of not in ('predicted', 'nearest'):
             raise ValueError(f"of: expected 'predicted' or 'nearest', got {self.of!r}")
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from .activations import usual
 from .arrivals import gathered_images
 from .checks import check_count
-from .core import batches, check_labels, number, whole
+from .core import batches, check_labels, check_seed, number, whole
 from .derived import evidence, layer_values, pooled, softmax_layer
 from .detection import Detector
 from .observations import Responses, find_units
@@ -109,7 +109,7 @@ def check_params(self: NIC):
         v = number(getattr(self, name), name)
         if not 0 < v < 1: raise ValueError(f'{name}: expected a number between 0 and 1, got {v}')
     for name in ('components', 'most', 'pca_images', 'svm_images'): whole(getattr(self, name), name)
-    whole(self.seed, 'seed', 0)
+    check_seed(self.seed)
     for name in ('value_narrow', 'provenance_narrow'):
         v = number(getattr(self, name), name)
         if not v > 0: raise ValueError(f'{name}: expected a positive number, got {v}')
