@@ -22,9 +22,9 @@ def positive(text: str) -> int:
     raise argparse.ArgumentTypeError(f'expected a whole number from 1, got {text!r}')
 
 def count(text: str) -> int:
-    "A whole number from 0"
-    if text.isdecimal(): return int(text)
-    raise argparse.ArgumentTypeError(f'expected a whole number from 0, got {text!r}')
+    "A whole number from 0 that scikit-learn takes as a seed"
+    if text.isdecimal() and int(text) < 2**32: return int(text)
+    raise argparse.ArgumentTypeError(f'expected a whole number from 0 and below 2**32, got {text!r}')
 
 def share(text: str) -> float:
     "A number between 0 and 1"

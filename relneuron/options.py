@@ -86,7 +86,9 @@ class Attacking:
     workers: positive = 1 # processes that share the attacks
 
     def chosen(self) -> list: # of pairs, see `named_attack`
-        "The attacks; `ValueError` for unknown ones"
+        "The attacks; `ValueError` for unknown ones, and for one that is named twice"
+        from relneuron.design import check_once
+        check_once('attacks', self.attacks or ())
         return [named_attack(a, self.preset or PRESET) for a in self.attacks or ()]
 
 # %% ../nbs/09ba_options.ipynb #38d0cf4e
