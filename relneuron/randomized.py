@@ -7,6 +7,7 @@ __all__ = ['RandomizedDetector']
 
 # %% ../nbs/06i_randomized.ipynb #b55372be
 import secrets
+from copy import copy
 
 import numpy as np
 from fastcore.basics import patch
@@ -16,6 +17,8 @@ from torch import nn
 
 from .core import whole
 from .detection import RelevantNeuronDetector
+from .slopes import soft_classifier
+from .surrogates import Surrogate
 
 # %% ../nbs/06i_randomized.ipynb #c4871a3b
 _FORESTS = RandomForestClassifier, ExtraTreesClassifier, BaggingClassifier # of trees that have one vote each
@@ -62,8 +65,22 @@ def votes(self: RandomizedDetector, responses): # (trees, N): what each tree say
 @patch
 def score(self: RandomizedDetector, responses): # (N,) share of the drawn trees
     votes = self.votes(responses)
-    n = min(self.drawn, len(votes))
-    source = np.random.default_rng(int(self.seed) if self.fixed else secrets.randbits(128))
-    if self.fixed: return votes[source.permutation(len(votes))[:n]].mean(0)
+    if self.fixed: return votes[self.fixed_trees()].mean(0)
+    n, source = min(self.drawn, len(votes)), np.random.default_rng(secrets.randbits(128))
     chosen = source.random(votes.shape).argpartition(n - 1, axis=0)[:n]
     return np.take_along_axis(votes, chosen, 0).mean(0)
+
+@patch
+def fixed_trees(self: RandomizedDetector): # positions of those that judge every image if `fixed`
+    return np.random.default_rng(int(self.seed)).permutation(len(self.classifier_.estimators_))[:self.drawn]
+
+# %% ../nbs/06i_randomized.ipynb #abed8cb7
+@patch
+def surrogate(self: RandomizedDetector): # see `surrogate_of`
+    "Trees with slopes: the fixed ones, or some of all, drawn at each step"
+    forest = copy(self.classifier_)
+    if self.fixed: forest.estimators_ = [forest.estimators_[k] for k in self.fixed_trees()]
+    soft = soft_classifier(forest)
+    found = Surrogate(self, lambda seen: soft(self.features(seen)))
+    found.anneal = soft.anneal
+    return found
