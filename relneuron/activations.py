@@ -7,7 +7,7 @@ __all__ = ['watching', 'channel_sums', 'batch_means', 'sketch', 'origins', 'Pass
            'Usual', 'usual', 'halves', 'MeansDetector']
 
 # %% ../nbs/06d_activations.ipynb #822d656c
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,7 @@ def watching(
     model: nn.Module, # classifier of images in [0, 1]
     units: Units, # from `find_units`: layers, and which of them are rectified
     read, # called as read(output, its axis of channels, layout of the layer); outputs are float32
+    slopes: bool = False, # do gradients flow back to the images?
 ): # inside `with`: a function (n, C, H, W) images → {layer: [what was read, in order]}, (n, n_classes) logits
     "Read the outputs of all layers in one forward pass"
     n = len(units.layers)
@@ -39,11 +40,13 @@ def watching(
     def seen(name, out):
         rectify, layout = about[name]
         out = out.dequantize() if out.is_quantized else out.float()
-        calls[name].append(read(out.relu() if rectify else out, channel_axis(modules[name], out), layout))
+        out = out.relu() if rectify else out.clone() if slopes else out # what follows may write to it
+        calls[name].append(read(out, channel_axis(modules[name], out), layout))
     def run(batch):
         calls.update({name: [] for name in modules})
         return calls, plain(model)(as_input(model, batch)).float().cpu()
-    with torch.no_grad(), frozen(model), eager(model), hooked(modules, seen): yield run
+    without = nullcontext() if slopes else torch.no_grad()
+    with without, frozen(model), eager(model), hooked(modules, seen): yield run
 
 # %% ../nbs/06d_activations.ipynb #c1219c3b
 def channel_sums(

@@ -42,12 +42,13 @@ def layer_values(
     x: Tensor, # (n, C, H, W) images, one batch
     units: Units, # from `find_units`
     most: int = 8192, # numbers of a layer an image
+    slopes: bool = False, # do gradients flow back to the images?
 ) -> list: # (n, d) of each layer, the logits last; on the CPU
     "The outputs of all layers, in one forward pass"
     def read(out, channel, layout):
         return pooled(out, channel, most) if layout == IMAGES_FIRST else channel_sums(out, channel, layout)
     layouts = units.layouts or (IMAGES_FIRST,)*len(units.layers)
-    with watching(model, units, read) as run: calls, out = run(x)
+    with watching(model, units, read, slopes) as run: calls, out = run(x)
     rows = [_one_row(parts, len(x), layout, name).cpu() for (name, parts), layout in zip(calls.items(), layouts)]
     return [*rows, out]
 

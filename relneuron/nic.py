@@ -130,9 +130,9 @@ def _learn_axes(self: NIC, x, rows): # from some of the images
         self.axes_.append(principal(torch.cat([parts.pop(0) for parts in samples]), self.components, self.seed))
 
 @patch
-def coordinates(self: NIC, x) -> tuple: # for `fit`: (n, k) components of each layer, (n, C) logits
+def coordinates(self: NIC, x, slopes=False) -> tuple: # for `fit`: (n, k) components of each layer, (n, C) logits
     "Components of a batch"
-    found = layer_values(self.model, x, self.units_, self.most)
+    found = layer_values(self.model, x, self.units_, self.most, slopes)
     got, want = found[-1].shape[1], len(self.axes_[-1].mean)
     if got != want: raise ValueError(f'model: expected a network of {want} classes, got {got}')
     return [axes(v) for axes, v in zip(self.axes_, found)], found[-1]

@@ -7,6 +7,7 @@ __all__ = ['Surrogate', 'differentiable', 'surrogate_of', 'Distilled']
 
 # %% ../nbs/06ga_surrogates.ipynb #82b9fc2b
 from contextlib import ExitStack, contextmanager, nullcontext
+from copy import copy
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from .detection import RelevantNeuronDetector
 from .feature_squeezing import BitDepth, FeatureSqueezing
 from .general import GeneralDetector, SupervisedGeneralDetector
 from .mahalanobis import Mahalanobis
+from .nic import NIC
 from .observations import Units, find_units
 from .p_values import FUSIONS
 from .signals import LayerPrediction, NeighbourRatio, UnusualMargin
@@ -138,9 +140,26 @@ class _Squeezing(Surrogate):
         loss = losses.gather(1, worst)[:, 0]
         return gaps.gather(1, worst)[:, 0] + (loss - loss.detach())
 
+# %% ../nbs/06ga_surrogates.ipynb #c2b730ca
+def _steady(machine): # a `OneClass` whose slope does not vanish far from all vectors
+    def says(v):
+        far = torch.cdist(v.double(), machine.vectors).square()
+        soft = (machine.weights.log() - machine.gamma*far).logsumexp(1)
+        return machine(v).detach() + soft - soft.detach()
+    return says
+
+class _Machines(Surrogate): # for `NIC`
+    def __init__(self, det):
+        super().__init__(det)
+        self.units, self.steady = Units((), (), ()), copy(det) # no responses
+        for name in ('values_', 'provenances_'): setattr(self.steady, name, [*map(_steady, getattr(det, name))])
+    def score(self, seen, x):
+        parts, out = self.det.coordinates(x, slopes=True)
+        return -_steady(self.det.joint_)(self.det.usual_(self.steady.machine_decisions(parts, out)))
+
 # %% ../nbs/06ga_surrogates.ipynb #2fb0fce0
 _KNOWN = ((SupervisedGeneralDetector, None), (GeneralDetector, _General), (RelevantNeuronDetector, _Soft),
-          (Mahalanobis, _Means), (_MARGINS, _Confidence), (FeatureSqueezing, _Squeezing))
+          (Mahalanobis, _Means), (NIC, _Machines), (_MARGINS, _Confidence), (FeatureSqueezing, _Squeezing))
 
 def surrogate_of(
     det: Detector, # fitted, with its network
