@@ -114,7 +114,7 @@ def check_seed(
     seed, # of random numbers of torch, numpy and scikit-learn
     name: str = 'seed', # how the caller calls this argument
 ) -> int:
-    "`TypeError` or `ValueError`, naming the argument, unless it is a whole number below 2**32, as scikit-learn takes them"
+    "`TypeError` or `ValueError`, naming the argument, unless it is a whole number that scikit-learn takes"
     if whole(seed, name, 0) >= 2**32: raise ValueError(f'{name}: expected a whole number below 2**32, got {seed}')
     return int(seed)
 
