@@ -70,11 +70,16 @@ def check_labels(
 # %% ../nbs/000_checks.ipynb #3e4eafaf
 _IMAGE_NAMES = 'image', 'images', 'img', 'pixel_values', 'x', 'input', 'inputs'
 _LABEL_NAMES = 'label', 'labels', 'y', 'target', 'targets'
+_LIKE_LABELS = 'label', 'class', 'target', 'categor', 'cls' # parts of names that may be meant as labels
 
 def _named(batch: dict, names: tuple, name: str, what: str): # the one value among `names`, or None
     found = [k for k in batch if k in names]
     if len(found) > 1: raise TypeError(f'{name}: expected one entry with {what} a batch, got {", ".join(found)}')
     return batch[found[0]] if found else None
+
+def _unclear(name, want, got): # a `TypeError`
+    return TypeError(f'{name}: expected one entry with {want}, got {", ".join(got)}: are these labels? '
+                     'Then give the entry such a name; else leave it out')
 
 def parts_of(
     batch, # images, (images, labels), or names with values, such as {'image': …, 'label': …}
@@ -86,6 +91,8 @@ def parts_of(
         images, labels = (_named(batch, *w) for w in ((_IMAGE_NAMES, name, 'images'), (_LABEL_NAMES, name, 'labels')))
         want = f'one entry with images ({", ".join(_IMAGE_NAMES)})'
         if images is None: raise TypeError(f'{name}: expected {want}, got a batch of {", ".join(map(str, batch))}')
+        unclear = [str(k) for k in batch if any(part in str(k).lower() for part in _LIKE_LABELS)]
+        if labels is None and unclear: raise _unclear(name, f'labels ({", ".join(_LABEL_NAMES)})', unclear)
     elif isinstance(batch, (list, tuple)) and batch: images, labels = batch[0], batch[1] if len(batch) > 1 else None
     else: images, labels = batch, None
     if isinstance(images, Tensor): return images, labels

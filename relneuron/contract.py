@@ -212,9 +212,9 @@ def score_responses(self: Detector,
     if got != known:
         raise ValueError('responses: expected {} classes and {}, got {} and {}'.format(*known, *got))
     good = finite_rows(responses)
-    if good.all(): return check_scores(self.score(responses), responses.index, on_error)
+    if good.all(): return check_scores(self.score(responses), responses.index, on_error, len(responses))
     scores = np.full(len(responses), np.nan)
-    if good.any(): scores[good.numpy()] = self.score(responses[good])
+    if good.any(): scores[good.numpy()] = check_scores(self.score(responses[good]), None, on_error, int(good.sum()))
     return check_scores(scores, responses.index, on_error)
 
 # %% ../nbs/04c_contract.ipynb #6869ca8a

@@ -130,9 +130,10 @@ def from_folder(
     names = tuple(folders) if class_names is None else _ordered(class_names)
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice: raise ValueError(f'class_names: expected each name once, got {listed(twice)} twice')
-    if set(folders) - set(names):
-        raise ValueError(f'{path}: {listed(sorted(set(folders) - set(names)))} is none of the classes {listed(names)}')
-    files = [(file, names.index(folder)) for folder in folders for file in image_files(path/folder)]
+    images = {folder: image_files(path/folder) for folder in folders}
+    strange = sorted(folder for folder in set(folders) - set(names) if images[folder])
+    if strange: raise ValueError(f'{path}: {listed(strange)} is none of the classes {listed(names)}')
+    files = [(file, names.index(folder)) for folder, found in images.items() for file in found]
     empty = [names[c] for c in range(len(names)) if c not in {c for _, c in files}]
     if not files or empty and class_names is None:
         raise FileNotFoundError(f'{path}: no images in {listed(empty) or "it"}')

@@ -45,7 +45,8 @@ def _maps(e, det, image):
 
 def _maps_or_why(e, det, image): # for pictures: they can do without, and say why
     try: return _maps(e, det, image)
-    except ValueError as error: return dict(no_maps=f'no maps: {str(error).split(": ", 1)[-1]}')
+    except (ValueError, RuntimeError) as error: # the second of autograd
+        return dict(no_maps=f'no maps: {str(error).split(": ", 1)[-1]}')
 
 # %% ../nbs/07a_explanation.ipynb #467834c1
 def explain(

@@ -46,9 +46,12 @@ def _leads(o, y):
 def _gradients(y, outputs, through=None):
     "Of `y`, or of its parts `through` (k, *y.shape), with respect to each output; `ValueError` where there is none"
     several = through is not None
-    how = dict(retain_graph=True, is_grads_batched=several, allow_unused=True)
-    known = all(o.requires_grad for o in outputs)
-    found = torch.autograd.grad(y, outputs, through, **how) if known else [None]*len(outputs)
+    known, how = all(o.requires_grad for o in outputs), dict(retain_graph=True, allow_unused=True)
+    try: found = torch.autograd.grad(y, outputs, through, **how, is_grads_batched=several) if known else [None]*len(outputs)
+    except RuntimeError: # of a module that knows no batches of gradients
+        if not several: raise
+        each = [torch.autograd.grad(y, outputs, one, **how) for one in through]
+        found = [None if parts[0] is None else torch.stack(parts) for parts in zip(*each)]
     if not known or any(g is None and _leads(o, y) for o, g in zip(outputs, found)):
         raise ValueError('model: no gradient comes back to its layers: one of its modules gives none; is it quantised?')
     lead = through.shape[:1] if several else ()

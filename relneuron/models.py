@@ -86,7 +86,7 @@ class Normalized(nn.Module):
         if not (self.std > 0).all(): raise ValueError(f'std: expected numbers above 0, got {std}')
 
     def forward(self, x: Tensor) -> Tensor: # (N, C, H, W) in [0, 1] → (N, n_classes) logits
-        return self.net((x - self.mean)/self.std)
+        return self.net(((x - self.mean)/self.std).to(x.dtype)) # a network of half precision is given half
 
 # %% ../nbs/01_models.ipynb #2cb81365
 def densenet(

@@ -105,10 +105,14 @@ def check_scores(
     scores, # (N,) floats
     index = None, # (N,) positions of the images; 0 to N - 1 without it
     on_error: str = 'warn', # where a score is NaN: 'warn', or 'raise' a `ValueError`
+    n: int = None, # how many images there are, where that is known: a score of another shape is refused
 ) -> np.ndarray: # (N,) the scores
     "Scores as they are; images without one are named"
     if on_error not in ('warn', 'raise'): raise ValueError(f"on_error: expected 'warn' or 'raise', got {on_error!r}")
     scores = np.asarray(scores)
+    if scores.ndim != 1 or n not in (None, len(scores)):
+        want = '(N,)' if n is None else f'({n},)'
+        raise ValueError(f'score: expected one number an image, of shape {want}, got {scores.shape}')
     bad = np.flatnonzero(np.isnan(scores))
     if not len(bad): return scores
     names = listed((bad if index is None else np.asarray(index)[bad]).tolist())

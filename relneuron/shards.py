@@ -7,6 +7,7 @@ __all__ = ['KeyedTensors', 'attack_keys', 'shards_name', 'Shards']
 
 # %% ../nbs/01b_shards.ipynb #ce47d044
 from pathlib import Path
+from types import CodeType, FunctionType
 
 import torch
 from fastcore.basics import patch
@@ -101,15 +102,36 @@ def attack_keys(
     return torch.stack([image_hashes(x), y.cpu(), wanted.cpu()], 1)
 
 # %% ../nbs/01b_shards.ipynb #0871a1c6
+_WELL_KNOWN = 'relneuron', 'foolbox', 'builtins', 'abc' # where classes have a name of their own, and a `version`
+
+def _code_of(code: CodeType) -> list:
+    "What tells two functions apart, whatever they are called and wherever they stand"
+    constants = [_code_of(c) if isinstance(c, CodeType) else sorted(map(repr, c)) if isinstance(c, frozenset) else repr(c)
+                 for c in code.co_consts]
+    return [code.co_code.hex(), *code.co_names, *code.co_freevars, constants]
+
+def _as_it_is(v): # an attribute of a class
+    v = getattr(v, '__func__', getattr(v, 'fget', v)) # of static and class methods, of properties
+    if isinstance(v, FunctionType): return _code_of(v.__code__)
+    return repr(v) if isinstance(v, (bool, int, float, str, tuple, type(None))) else type(v).__name__
+
+def _own_classes(cls: type) -> list: # empty for foolbox's attacks and for ours
+    "Code and settings of the classes of which somebody's own attack is made: two may have one name"
+    own = [c for c in cls.__mro__ if c.__module__.partition('.')[0] not in _WELL_KNOWN]
+    told = ('__init__', '__call__') # of what begins with underscores
+    return [{k: _as_it_is(v) for k, v in sorted(vars(c).items()) if not k.startswith('__') or k in told} for c in own]
+
+# %% ../nbs/01b_shards.ipynb #00bab979
 def shards_name(
     model: nn.Module, # the network attacked
     attack, # the attack object
     params: dict, # its parameters, and those of the run: whatever changes the attacked images
 ) -> str:
-    "What the folder is called: one for each network, attack, its version, and parameters"
+    "What the folder is called: one for each network, attack, its version or its code, and parameters"
     name, version = type(attack).__name__, getattr(type(attack), 'version', 1)
     if version != 1: params = dict(params, version=version)
-    return f'{name.lower()}-{fingerprint(plain(model), name, params)}'
+    own = _own_classes(type(attack))
+    return f'{name.lower()}-{fingerprint(plain(model), name, params, *([own] if own else []))}'
 
 # %% ../nbs/01b_shards.ipynb #e5d55246
 class Shards(KeyedTensors):

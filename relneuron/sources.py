@@ -390,15 +390,17 @@ def inbox_blocks(
 # %% ../nbs/09a_sources.ipynb #6377cc26
 def channels_of(
     model, # `nn.Module`
-    images: str = None, # as on the command line: one (of the training part) is tried where there is no convolution
+    images: str = None, # as on the command line: one (of the training part) is tried
     reading: Reading = Reading(), # as the options say
 ) -> int: # 1 (grey) or 3 (colour)
-    "Which images a network takes, by its first convolution, or else by what it does not refuse; colour where in doubt"
+    "Which images a network takes: colour where it takes both, and by its first convolution where it takes neither"
     from torch import nn
-    first = next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)), None)
-    if first is not None or images is None: return 1 if first == 1 else 3
-    x = next(blocks_of(':'.join(part_of(images, 'train')), 1, reading, 1)).x[:, :1]
-    return 1 if _takes(model, x) and not _takes(model, x.repeat(1, 3, 1, 1)) else 3
+    if images is not None:
+        x = next(blocks_of(':'.join(part_of(images, 'train')), 1, reading, 1)).x[:, :1]
+        grey, colour = (_takes(model, v) for v in (x, x.repeat(1, 3, 1, 1)))
+        if grey or colour: return 3 if colour else 1
+    first = next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)), 3)
+    return 1 if first == 1 else 3
 
 def _takes(model, x) -> bool: # are these images for the network?
     from relneuron.core import check_model
