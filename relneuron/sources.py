@@ -9,6 +9,7 @@ __all__ = ['Where', 'read_weights', 'torchvision_network', 'own_network', 'Netwo
 
 # %% ../nbs/09a_sources.ipynb #a990b3b2
 import importlib
+import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -97,6 +98,8 @@ def own_network(
     if '' not in sys.path: sys.path.insert(0, '') # as `python` has it
     try: make = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as e: raise ValueError(f'model: cannot find {spec}: {e}') from e
+    try: inspect.signature(make).bind()
+    except TypeError as e: raise ValueError(f'model: expected {spec} to be called without arguments: {e}') from e
     made = make()
     if isinstance(made, nn.Module): return made
     raise ValueError(f'model: expected a torch.nn.Module from {spec}, got {type(made).__name__}')
