@@ -70,6 +70,7 @@ ATTACKERS = {
     'ignored, twice': lambda det, donors, s: BestTarget(det, steps=s.steps*4//5, stop=True),
     'joint, twice': lambda det, donors, s: DetectorPGD(det, 'joint', steps=2*s.steps, stop=True),
     'squares, tenfold': lambda det, donors, s: JointSquare(det, steps=50*s.steps),
+    'selective, sure': lambda det, donors, s: DetectorPGD(det, lead=10., targets=9, steps=s.steps, stop=True),
 }
 FIRST = tuple(ATTACKERS)[:10] # a study's usual ones: another that is added changes no key of what is there
 
@@ -316,7 +317,7 @@ def attackers_table(
 
 # %% ../nbs/08j_adaptive_study.ipynb #6b065566
 _COLORS = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#999999', '#8C564B', '#332288'
-_LOOKS = [dict(color=color, ls=ls) for ls in ('-', '--') for color in _COLORS] # of one attacker after the other
+_LOOKS = [dict(color=color, ls=ls) for ls in ('-', '--', ':') for color in _COLORS] # of one attacker after the other
 
 def _curve(ax, evasion, label, **kw):
     ax.plot([0, *evasion.epsilons.tolist()], [0, *evasion.rates.tolist()], label=label, **kw)
