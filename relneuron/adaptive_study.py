@@ -243,7 +243,10 @@ def _asked(record): # all but who met whom
 
 def _joined(records): # of one study, the first written first; of a pair that several hold the last counts
     rows = {(row['detector'], row['attacker']): row for record in records for row in record['rows']}
-    detectors = {d['detector']: d for record in records for d in record['detectors']}
+    detectors = {}
+    for d in (d for record in records for d in record['detectors']):
+        if detectors.setdefault(d['detector'], d)['threshold'] != d['threshold']:
+            raise ValueError(f"folder: its records of one study hold two thresholds of {d['detector']}: delete one")
     met = {k: list(dict.fromkeys(n for r in records for n in r['adaptive'][k])) for k in ('detectors', 'attackers')}
     study = records[-1]['adaptive'] | met
     return records[-1] | dict(adaptive=study, rows=[*rows.values()], detectors=[*detectors.values()])
