@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from sklearn.base import clone
 
 from .adaptive import BestTarget, Evasion, attack_once, evade, worst_case
-from .attackers import DetectorPGD, DonorWalk, JointSquare, UnitMatching, distilled, within
+from .attackers import RULES, DetectorPGD, DonorWalk, JointSquare, UnitMatching, distilled, within
 from .attacks import run_attack
 from .baselines import LogitMargin
 from .combined import Combined, usual_four
@@ -64,7 +64,7 @@ ATTACKERS = {
     'walk': lambda det, donors, s: DonorWalk(det, donors, steps=s.steps//10),
     'distilled': lambda det, donors, s: DetectorPGD(det, surrogate=learned(det, donors, s), steps=s.steps, stop=True),
     'lowest donor': lambda det, donors, s: UnitMatching(det, donors, 'lowest', steps=s.steps, stop=True),
-    'orthogonal classifier': lambda det, donors, s: DetectorPGD(det, 'orthogonal classifier', steps=s.steps, stop=True),
+    'orthogonal classifier': lambda det, donors, s: DetectorPGD(det, RULES[2], steps=s.steps, stop=True),
     'selective, 5 starts': lambda det, donors, s: DetectorPGD(det, steps=s.steps, restarts=5, stop=True),
     'typical donor, twice': lambda det, donors, s: UnitMatching(det, donors, steps=2*s.steps, stop=True),
     'ignored, twice': lambda det, donors, s: BestTarget(det, steps=s.steps*4//5, stop=True),

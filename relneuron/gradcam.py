@@ -47,7 +47,9 @@ def _gradients(y, outputs, through=None):
     "Of `y`, or of its parts `through` (k, *y.shape), with respect to each output; `ValueError` where there is none"
     several = through is not None
     known, how = all(o.requires_grad for o in outputs), dict(retain_graph=True, allow_unused=True)
-    try: found = torch.autograd.grad(y, outputs, through, **how, is_grads_batched=several) if known else [None]*len(outputs)
+    found = [None]*len(outputs)
+    try:
+        if known: found = torch.autograd.grad(y, outputs, through, **how, is_grads_batched=several)
     except RuntimeError: # of a module that knows no batches of gradients
         if not several: raise
         each = [torch.autograd.grad(y, outputs, one, **how) for one in through]

@@ -106,8 +106,8 @@ _WELL_KNOWN = 'relneuron', 'foolbox', 'builtins', 'abc' # where classes have a n
 
 def _code_of(code: CodeType) -> list:
     "What tells two functions apart, whatever they are called and wherever they stand"
-    constants = [_code_of(c) if isinstance(c, CodeType) else sorted(map(repr, c)) if isinstance(c, frozenset) else repr(c)
-                 for c in code.co_consts]
+    def told(c): return sorted(map(repr, c)) if isinstance(c, frozenset) else repr(c)
+    constants = [_code_of(c) if isinstance(c, CodeType) else told(c) for c in code.co_consts]
     return [code.co_code.hex(), *code.co_names, *code.co_freevars, constants]
 
 def _as_it_is(v): # an attribute of a class
