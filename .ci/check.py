@@ -4,8 +4,8 @@
     python .ci/check.py --self-test   plants each fault in a small project and asserts that it is found
 
 Refused: a stored output with stderr, an error or a path of the machine; printed lines that the runner loses; imports
-mixed with other code; a module that imports an underscore name or a later stage; circles; links that lead nowhere,
-and notebooks that the index does not name.
+mixed with other code; random numbers without a seed; a module that imports an underscore name or a later stage;
+circles; links that lead nowhere, and notebooks that the index does not name.
 Only counted: long lines and chained statements.
 """
 import ast
@@ -24,6 +24,8 @@ import nbformat
 
 WIDTH = 120 # characters in a line of code
 SETUP = 4 # lines of set-up that may follow a hidden cell's imports
+DRAWS = {'rand', 'randn', 'rand_like', 'randn_like', 'randint', 'randperm', 'bernoulli', 'multinomial', 'normal'}
+LAYERS = {'Linear', 'Conv2d', 'Embedding', 'LeNet', 'DenseNet'} # their weights are drawn
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 FOLDERS = 'home|root|work|tmp|usr|opt|var|mnt|srv|private|Users'
 MACHINE_PATH = re.compile(rf'(?<![\w.~-])(?:/(?:{FOLDERS})|[A-Z]:\\Users)\b[^\s\'"<>]*')
@@ -146,10 +148,27 @@ def private_names(tree):
         if isinstance(n, ast.Attribute) and n.attr.startswith('_') and not n.attr.startswith('__'):
             if isinstance(n.value, ast.Name) and n.value.id in modules: yield n.lineno, f'uses {n.value.id}.{n.attr}'
 
+def drawn(cell, flags=('slow', 'bench', 'models', 'export', 'exporti')):
+    "What a cell that is a test calls to draw numbers without a generator, and whether it sets the seed"
+    if cell.flags & set(flags): return [], False
+    calls = [(getattr(n.func, 'attr', getattr(n.func, 'id', '')), n) for n in ast.walk(cell.tree) if isinstance(n, ast.Call)]
+    given = lambda n: any(k.arg == 'generator' for k in n.keywords)
+    of_torch = lambda n: isinstance(n.func, ast.Attribute) and getattr(n.func.value, 'id', '') == 'torch'
+    found = [name for name, n in calls if name in LAYERS or (name in DRAWS and of_torch(n) and not given(n))]
+    return found, any(name == 'manual_seed' for name, _ in calls)
+
+def unseeded(cells):
+    "nbdev_test runs several notebooks in one process: what a seed does not set depends on those that ran before"
+    for cell in cells:
+        found, seed = drawn(cell)
+        if seed: return
+        if found: yield f'{cell.where}: {found[0]} draws numbers, and no cell up to here sets a seed'
+
 def check_notebook(cells):
     "Faults of one notebook"
     stage = exports_to(cells) is not None
     exported = set()
+    yield from unseeded(cells)
     for cell in cells:
         faults = [*stored_output(cell), *lost_print(cell), *mixed_imports(cell, exported, stage)]
         if not cell.flags & {'export', 'exporti'}: faults += [text for _, text in private_names(cell.tree)]
@@ -263,6 +282,8 @@ def self_test():
         ("other code in one cell, 'with f():'", dict(cells=[define, '#| hide\nimport os\nwith f(): pass'])),
         ('imports after other code', dict(cells=['#| hide\nimport os\nx = 1\nimport sys'])),
         ('lines of set-up', dict(cells=['#| hide\nimport os' + '\nx = 1'*(SETUP + 1)])),
+        ('randn draws numbers', dict(cells=['x = torch.randn(3)', 'torch.manual_seed(0)'])),
+        ('Linear draws numbers', dict(cells=['x = nn.Linear(3, 1)'])),
         ('imports _a from relneuron.first', dict(second='from .first import _a')),
         ('imports _a from relneuron.first', dict(cells=['from relneuron.first import _a'])),
         ('uses first._a', dict(second='from . import first\nfirst._a')),
@@ -279,7 +300,8 @@ def self_test():
         faults, _ = check_planted(**project)
         assert any(text in f for f in faults), f'{text!r} not found in {faults}'
     good = ['#| hide\nimport os\n\nx = os.sep\nprint(x)', 'f(1);', '#| export\ndef f():\n    import os\n    return os',
-            '%time f()', '"/tmp/not an output"; 1', 'def g(): print(1)\ng();', '#| hide\nimport re\nf()']
+            '%time f()', '"/tmp/not an output"; 1', 'def g(): print(1)\ng();', '#| hide\nimport re\nf()',
+            'torch.randn(3, generator=g)', '_ = torch.manual_seed(0)', 'torch.randn(3)']
     outputs = [stream('1/usr ../tmp/x https://x.org/home/y'), picture]
     faults, note = check_planted(cells=good, outputs=outputs, second='from .first import f')
     assert not faults and '0 exported lines' in note and '1 statements' in note, (faults, note)
