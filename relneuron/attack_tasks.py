@@ -11,11 +11,13 @@ import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType
 
 import numpy as np
 import torch
 from fastcore.basics import patch
-from torch import nn
+from torch import Tensor, nn
 
 from .adversarials import attack_params
 from .contexts import check_slopes
@@ -66,6 +68,13 @@ def _criterion(labels, targeted): # what foolbox calls a criterion
     return (TargetedMisclassification if targeted else Misclassification)(labels)
 
 # %% ../nbs/01e_attack_tasks.ipynb #5ff0a44b
+def _clipped(found, clean, name): # of the three things that a foolbox attack returns
+    if isinstance(found, (tuple, list)) and len(found) == 3:
+        x_adv = getattr(found[1], 'raw', found[1])
+        if isinstance(x_adv, Tensor) and x_adv.shape == clean.shape: return x_adv.detach().cpu()
+    raise TypeError(f'attack: expected {name} to return what foolbox attacks do, (images, images within the size asked '
+                    f'for, success), each of shape {tuple(clean.shape)}')
+
 def _without_nan(attacked, clean): # the clean image where a gradient was NaN
     return torch.where(attacked.isnan().flatten(1).any(1).view(-1, 1, 1, 1), clean, attacked)
 
@@ -128,18 +137,21 @@ def run(self: AttackTask, fmodel, rows): # what is random in it depends on these
     seed = int(fingerprint(self.seed, self.keys[rows]), 16)
     try:
         with _DRAWING, frozen(self.model), _seeded(seed, device), _explained(self.attack, self.targeted):
-            _, clipped, _ = self.attack(fmodel, clean.to(device, copy=True), criterion, epsilons=self.epsilon)
+            found = self.attack(fmodel, clean.to(device, copy=True), criterion, epsilons=self.epsilon)
     except _NoStart: # HopSkipJump, say, where no noise is taken for another class: of such images that come alone
         if len(rows) == 1: return clean
         return torch.cat([self.run(fmodel, part) for part in rows.tensor_split(2)])
-    return _without_nan(clipped.detach().cpu(), clean)
+    return _without_nan(_clipped(found, clean, type(self.attack).__name__), clean)
 
 # %% ../nbs/01e_attack_tasks.ipynb #dbe897ee
 def _check_arguments(model, data, attack, shards=None):
     "`TypeError` or `ValueError` for what cannot be attacked"
     if isinstance(attack, type):
         raise TypeError(f'attack: expected an attack object, got the class: give {attack.__name__}(...)')
-    if not callable(attack): raise TypeError(f'attack: expected an attack object, got {type(attack).__name__}')
+    plain = isinstance(attack, (FunctionType, MethodType, BuiltinFunctionType, partial)) # shards cannot tell two apart
+    if plain or not callable(attack):
+        hint = ': write a class with `__call__`' if plain else ''
+        raise TypeError(f'attack: expected an attack object, got {type(attack).__name__}{hint}')
     if not all(hasattr(data, k) for k in ('x', 'y', 'class_names')):
         raise TypeError(f'data: expected an ImageSet, got {type(data).__name__}')
     if shards is not None: check_shards(shards)

@@ -200,7 +200,8 @@ def check_out(
     path, # a file to be written later by `atomic_write`, which makes the folders above it
     name: str = 'path', # how the caller calls this argument
 ) -> Path: # the path
-    "Raise `OSError`, naming the argument, unless a file can be written there"
+    "Raise `OSError`, naming the argument, unless a file can be written there; `TypeError` for what is no path"
+    if not isinstance(path, (str, os.PathLike)): raise TypeError(f'{name}: expected a file to write, got {path!r}')
     path = Path(path).expanduser()
     if path.is_dir(): raise IsADirectoryError(f'{name}: expected a file to write, got the folder {path}')
     above = next(p for p in path.absolute().parents if p.exists())
