@@ -22,7 +22,7 @@ from .core import as_input, check_labels, eager, frozen, loader_of, plain, whole
 from .detection import Detector
 from .layers import IMAGES_FIRST, channel_axis, gathered, hooked, layers_of
 from .observations import Responses, Units, check_responses, find_units
-from .scores import check_finite, warn_of_guesses
+from .scores import check_finite, network_key, warn_of_guesses
 
 # %% ../nbs/06d_activations.ipynb #c4e33411
 @contextmanager
@@ -230,6 +230,7 @@ def fit_responses(self: MeansDetector,
     y = clean.pred if y is None else check_labels(y, len(clean), clean.n_classes)
     self.learn_means(clean, attacked if self.needs_attacked else None, y)
     self.units_, self.n_classes_ = clean.units, clean.n_classes
+    if self.model is not None: self.network_ = network_key(self.model)
     if self.default_threshold is not None: self.threshold_ = self.default_threshold
     self.fit_images_ = torch.zeros(0, dtype=torch.int64) # no image was seen; set last: now it is fitted
     return self

@@ -10,6 +10,7 @@ __all__ = ['DETECTORS', 'ATTACKERS', 'FIRST', 'AdaptiveStudy', 'fitted', 'evaded
 # %% ../nbs/08j_adaptive_study.ipynb #b279d44b
 import json
 import time
+import warnings
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,12 +19,12 @@ import torch
 from fastcore.basics import patch
 from sklearn.base import clone
 
-from .adaptive import BestTarget, Evasion, attack_once, evade, worst_case
+from .adaptive import BestTarget, Evasion, attack_once, evade, sizes_of, worst_case
 from .attackers import DetectorPGD, DonorWalk, JointSquare, UnitMatching, distilled, within
 from .attacks import run_attack
 from .baselines import LogitMargin
 from .combined import Combined, usual_four
-from .core import Given, Stages, atomic_write, fingerprint, logits, progress, stage
+from .core import Given, Stages, atomic_write, fingerprint, logits, progress, stage, whole
 from .data import load_data
 from .detection import DetectorForm, RelevantNeuronDetector, forest
 from .experiments import environment
@@ -93,6 +94,8 @@ class AdaptiveStudy:
     seed: int = 0 # of forests and attacks
 
     def __post_init__(self):
+        object.__setattr__(self, 'epsilons', tuple(sizes_of(self.epsilons))) # ascending, as `evade` has them
+        whole(self.n, 'n')
         for names, known, what in ((self.detectors, DETECTORS, 'detectors'), (self.attackers, ATTACKERS, 'attackers')):
             unknown = [n for n in names if n not in known]
             if unknown: raise ValueError(f'{what}: unknown {unknown[0]!r}; known: {", ".join(known)}')
@@ -143,6 +146,8 @@ class Setting:
         how = dict(arguments, shards=shards or self.stages.folder/'shards', show=False)
         attacked = run_attack(self.model, train, attack, **how)
         self.network, self.train, self.attacked = Given(self.model), Given(train), Given(attacked.x_adv)
+        if not len(self.images) or not a < b < c or len(test) < c:
+            raise ValueError(f'held_out: expected ascending numbers up to {len(test)}, got {study.held_out}')
         self.calibration, self.further = Given(test[a:b]), Given(test[c:c + 1000])
         self.x, self.y = Given(self.images.x), Given(self.images.y)
         self.donors = Given(train.first(study.donors_per_class).x)
@@ -222,7 +227,7 @@ def run_adaptive(
     for name, attacker in progress(pairs, desc='adaptive', show=show):
         if minutes is not None and time.perf_counter() - begin > 60*minutes: break
         setting.evaded(name, attacker).value
-    path = Path(out)/f'adaptive-{study.data}-{fingerprint(study)[:8]}.json'
+    path = Path(out).expanduser()/f'adaptive-{study.data}-{fingerprint(study)[:8]}.json'
     text = json.dumps(adaptive_record(setting), indent=1)
     atomic_write(path, lambda p: p.write_text(text))
     return path
@@ -248,6 +253,11 @@ def _joined(records): # of one study, the first written first; of a pair that se
     return records[-1] | dict(adaptive=study, rows=[*rows.values()], detectors=[*detectors.values()])
 
 # %% ../nbs/08j_adaptive_study.ipynb #d6873392
+def _records_in(folder, pattern): # as `json` reads them
+    for path in sorted(Path(folder).expanduser().glob(pattern)):
+        try: yield json.loads(path.read_text())
+        except ValueError as e: warnings.warn(f'{path}: damaged; passed over: {e}', stacklevel=3)
+
 def read_adaptive(
     folder, # where `run_adaptive` wrote to
     data: str = 'mnist', # of the study
@@ -256,7 +266,7 @@ def read_adaptive(
 ) -> dict: # the record
     "The record of a study, with the pairs of all that differ in nothing else; the last one written of several studies"
     model, studies = model or f'lenet-{data}', {}
-    found = [json.loads(p.read_text()) for p in sorted(Path(folder).glob(f'adaptive-{data}-*.json'))]
+    found = list(_records_in(folder, f'adaptive-{data}-*.json'))
     for record in sorted(found, key=lambda record: record['written']):
         if record['adaptive']['model'] == model: studies.setdefault(_asked(record), []).append(record)
     found = map(_joined, studies.values())

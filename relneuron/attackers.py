@@ -250,7 +250,8 @@ class JointSquare(DetectorAttack):
         scores = torch.from_numpy(np.asarray(self.det_.score_samples(best.clean))).double()
         few = len(scores) < 10 # too few for a standard deviation
         spread = (scores - self.det_.threshold_).abs().mean() if few else scores.std()
-        self.weight_ = (lag(out, best.labels).double().mean()/spread.clamp_min(1e-9)).item()
+        ahead = lag(out, best.labels, best.labels if best.targeted else None).double().mean()
+        self.weight_ = (ahead/spread.clamp_min(1e-9)).item()
         return super().wanted(out, best)
 
 # %% ../nbs/06ha_attackers.ipynb #b428c275

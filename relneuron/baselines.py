@@ -9,9 +9,8 @@ __all__ = ['MaximumSoftmax', 'LogitMargin', 'SmallMargin', 'LargeMargin', 'TwoSi
 import torch
 from torch import Tensor
 
-from .arrivals import gathered_images
 from .contract import Detector, check_scores
-from .core import batches, frozen, listed, outputs_of
+from .core import batches, frozen, images_of, listed, loader_of, outputs_of
 from .signals import UnusualMargin, lead
 
 # %% ../nbs/06_baselines.ipynb #85871d6f
@@ -58,14 +57,22 @@ class LargeMargin(_Confidence):
     def _of_logits(self, out): return lead(out)
 
 # %% ../nbs/06_baselines.ipynb #2e898db9
+class _Heard:
+    "A loader's images on their way, a batch at a time: their logits are noted"
+    def __init__(self, det, x): self.det, self.parts, self.outs = det, loader_of(x), []
+    def __iter__(self):
+        for batch in self.parts:
+            self.outs.append(_outputs(self.det.model, images_of(batch), self.det.batch_size))
+            yield batch
+
 class TwoSidedMargin(_Confidence):
     "How far the lead of the largest logit is from that of clean images, below or above; see `UnusualMargin`"
     def _of_logits(self, out): return self.usual_.of(out)
     def learn(self, clean, attacked, y): self.usual_ = UnusualMargin.fit(clean.logits)
     def fit(self, x, x_adv=None, y=None): # neither x_adv nor y is looked at
-        x = gathered_images(x)[0]
-        super().fit(x)
-        out = _outputs(self.model, x, self.batch_size)
+        heard = x if isinstance(x, Tensor) else _Heard(self, x)
+        super().fit(heard)
+        out = _outputs(self.model, x, self.batch_size) if heard is x else torch.cat(heard.outs)
         bad = (~out.isfinite().all(1)).nonzero()[:, 0].tolist()
         if bad: raise ValueError(f'x: expected finite logits, got others for image {listed(bad)}: leave them out')
         self.usual_ = UnusualMargin.fit(out)

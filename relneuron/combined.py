@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from .arrivals import gathered_images, near_hashes
 from .baselines import LargeMargin, SmallMargin
 from .contract import Detector
-from .core import batches, check_labels, check_seed, logits, number
+from .core import batches, check_labels, check_seed, images_of, loader_of, logits, number
 from .feature_squeezing import FeatureSqueezing
 from .general import GeneralDetector
 from .judging import harmless_versions
 from .observations import Responses
 from .p_values import FUSIONS, NullScores
-from .scores import check_finite, check_scores, unsaid
+from .scores import check_enough, check_finite, check_scores, unsaid
 
 # %% ../nbs/06fa_combined.ipynb #4d1122e9
 class Combined(Detector):
@@ -211,6 +211,19 @@ def score_samples(self: Combined,
 
 # %% ../nbs/06fa_combined.ipynb #290d2170
 @patch
+def _fused_versions(self: Combined, x): # scores of harmless versions of these images
+    versions = self._versions(x) if self.harmless else ()
+    return self.fused(self.p_values(versions)) if len(versions) else np.zeros(0)
+
+class _Calibrating:
+    "A loader's images on their way, a batch at a time: scores of their harmless versions are noted"
+    def __init__(self, det, x): self.det, self.parts, self.harmless = det, loader_of(x), []
+    def __iter__(self):
+        for batch in self.parts:
+            yield batch
+            self.harmless.append(self.det._fused_versions(images_of(batch)))
+
+@patch
 def calibrate(self: Combined,
     x, # (N, C, H, W) clean images, or a loader, that `fit` has not seen
     fpr: float = .05, # share of clean images, and of these and their harmless versions, that may be flagged
@@ -218,7 +231,10 @@ def calibrate(self: Combined,
     "Set the threshold so that a fresh clean image, changed or not, is flagged with a probability of at most `fpr`"
     self.check_fitted()
     self.check_network()
-    x = gathered_images(x)[0]
-    scores = self.fresh_scores(x, fpr)
-    versions = self._versions(x) if self.harmless else ()
-    return self.set_threshold(scores, fpr, self.fused(self.p_values(versions)) if len(versions) else ())
+    check_enough(x, fpr)
+    if isinstance(x, Tensor):
+        scores = self.fresh_scores(x, fpr)
+        return self.set_threshold(scores, fpr, self._fused_versions(x))
+    arriving = _Calibrating(self, x)
+    scores = self.fresh_scores(arriving, fpr)
+    return self.set_threshold(scores, fpr, np.concatenate([*arriving.harmless, ()]))

@@ -15,6 +15,7 @@ from pkgutil import resolve_name
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from torch import Tensor
 
 from .attacks import Adversarials
@@ -120,7 +121,7 @@ def all_scores(
 @stage('tensors', version=2)
 def contest(det, model, train, learned_from, calibrate, clean, tested):
     "Fit; scores of clean images ('calibrate', 'clean'), of each attack, '... before' it, and for the controls; costs"
-    det.set_params(model=model)
+    det = clone(det).set_params(model=model) # the caller's, of whose settings the key is made, stays as it is
     begin = time.perf_counter()
     det.fit(train.x, None if learned_from is None else learned_from.x_adv, train.y)
     seconds = torch.tensor(time.perf_counter() - begin, dtype=torch.float64)
@@ -201,8 +202,7 @@ def pushed(
 @stage('json')
 def further(det, model, train, calibrate, tested, factors):
     "One dict a factor: what share the network still has wrong in the same way, how sure it is, and what share is found"
-    det.set_params(model=model)
-    det.fit(train.x)
+    det = clone(det).set_params(model=model).fit(train.x)
     usual, rows = det.score_samples(calibrate.x), []
     for factor in factors:
         x = pushed(tested, factor)
@@ -235,6 +235,9 @@ def beyond(run: Run) -> list: # one dict a detector, attack and factor
 def detectors_to_fit(run: Run) -> list: # (name, detector, attack it learns from or None)
     "All detectors of the experiment, once for each attack where they learn from attacked images"
     detectors = others(run.whole['train'].x.shape[1]) | shown_attacks(run.exp.seed) | ours(run)
+    known = {*detectors, *(type(det).__name__ for det in detectors.values())}
+    if unknown := [name for name in run.exp.detectors or () if name not in known]:
+        raise ValueError(f'detectors: {run.exp.name} has no {", ".join(unknown)}; known: {", ".join(sorted(known))}')
     return [(name, det, a) for name, det in detectors.items() if is_wanted(run, name, det)
             for a in (run.exp.learned if det.needs_attacked else [None])]
 
@@ -242,6 +245,7 @@ def detectors_to_fit(run: Run) -> list: # (name, detector, attack it learns from
 def comparison_study(run: Run) -> tuple: # (results, pictures)
     "Tables 3 and 4, costs, controls, what lies further than the boundary, and the scores of ROC curves"
     results, kept = dict(compared=[], controls=[], costs=[]), {}
+    held_out(run) # refuses what it refuses before any work
     for name, det, attack in progress(detectors_to_fit(run), desc=f'{run.exp.name} {run.exp.data}', show=run.show):
         scores = scores_of(run, det, attack)
         for a in [attack] if attack else run.exp.attacks:

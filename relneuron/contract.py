@@ -327,6 +327,12 @@ class _ImageScorer(Scorer):
         self.check_same()
         with unsaid(): scores = self.det.score_samples(x)
         return check_scores(scores, on_error=on_error)
+    def predict(self, x, on_error='warn'):
+        own = type(self.det).predict is not Detector.predict and not hasattr(self.det, 'threshold_')
+        if not own: return super().predict(x, on_error)
+        self.check_open() # it has verdicts without a threshold
+        self.check_same()
+        return self.det.predict(x, on_error)
 
 @patch
 def scorer(self: Detector) -> Scorer: # to be used in `with`

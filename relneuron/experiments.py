@@ -319,8 +319,8 @@ def run_experiment(
     "Run an experiment, or what of it is not yet done, and write its record"
     begin, study = time.perf_counter(), resolve_name(exp.study)
     run = Run(exp, Path(out)/'cache', device, show, batch_size, workers)
-    attacks = {f'{a} {s}': attack_summary(run.adversarials(s, a).value) for a in exp.attacks for s in exp.splits(a)}
     results, pictures = study(run)
+    attacks = {f'{a} {s}': attack_summary(run.adversarials(s, a).value) for a in exp.attacks for s in exp.splits(a)}
     seconds = round(time.perf_counter() - begin, 2)
     fields = dict(record_fields(run, device), attacks=attacks, results=results, seconds=seconds)
     record = Record(fields, pictures)

@@ -52,7 +52,8 @@ def detection_metrics(
     clean, attacked = _all_scored(clean, 'clean'), _all_scored(attacked, 'attacked')
     if not len(clean) or not len(attacked):
         raise ValueError(f'clean, attacked: expected scores of both kinds, got {len(clean)} and {len(attacked)}')
-    truth, scores = np.repeat([0, 1], [len(clean), len(attacked)]), np.concatenate([clean, attacked])
+    truth = np.repeat([0, 1], [len(clean), len(attacked)])
+    scores = np.unique(np.concatenate([clean, attacked]), return_inverse=True)[1] # their ranks: infinite ones have one
     fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
     figures = {} if threshold is None else _at_threshold(clean, attacked, threshold)
     figures |= dict(auroc=roc_auc_score(truth, scores), aupr=average_precision_score(truth, scores),
@@ -87,7 +88,7 @@ def show_verdicts(
     "Attacked images that were caught (above) and missed (below), with label → prediction and score (paper Figure 5)"
     scores = np.asarray(scores)
     images, titles = [], []
-    for verdict, rows in (('caught', scores > threshold), ('missed', scores <= threshold)):
+    for verdict, rows in (('caught', ~(scores <= threshold)), ('missed', scores <= threshold)): # no score: caught
         shown = np.flatnonzero(rows)[:n]
         images += [adv.x_adv[shown], torch.ones(n - len(shown), *adv.x_adv.shape[1:])] # white where there are no more
         titles += [f'{verdict} {scores[i]:.2f}\n{class_names[adv.y[i]]} → {class_names[adv.y_adv[i]]}' for i in shown]

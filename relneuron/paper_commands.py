@@ -53,7 +53,8 @@ def _check_picture(out):
     "`ValueError` or `OSError` unless such a picture can be written there"
     from relneuron.core import check_out
     _picture_format(check_out(out, 'out'))
-    if not Path(out).absolute().parent.is_dir(): raise FileNotFoundError(f'out: no folder {Path(out).parent}')
+    folder = Path(out).expanduser().absolute().parent
+    if not folder.is_dir(): raise FileNotFoundError(f'out: no folder {Path(out).parent}')
 
 # %% ../nbs/09d_paper_commands.ipynb #3bbf60f6
 def _ahead(pool, team, parts, attacks, shards, device='cpu') -> dict: # attack → futures, one for each of the parts
@@ -187,7 +188,7 @@ def _check_folders(out, pack, unpack):
     from relneuron.core import check_out
     for argument, folder in dict(out=out, pack=pack).items():
         if folder: check_out(Path(folder)/'file', argument)
-    if unpack and not Path(unpack).is_dir(): raise FileNotFoundError(f'unpack: no folder {unpack}')
+    if unpack and not Path(unpack).expanduser().is_dir(): raise FileNotFoundError(f'unpack: no folder {unpack}')
 
 # %% ../nbs/09d_paper_commands.ipynb #700c3a6f
 def _print_record(record, exp, out):
@@ -218,6 +219,7 @@ def run(
     from relneuron.parallel import hired
     device = where.get()
     _check_folders(out, pack, unpack)
+    out, pack, unpack = (folder and str(Path(folder).expanduser()) for folder in (out, pack, unpack))
     exp = chosen_experiment(name, **vars(setup))
     if pack or unpack: _travel(Run(exp, Path(out)/'cache', device, batch_size=batch_size), unpack, pack)
     if pack: return

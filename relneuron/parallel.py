@@ -74,7 +74,7 @@ def keep_tensors(
     **tensors, # by name
 ) -> Path: # the file, named after what is in it
     "Tensors where workers find them"
-    path = Path(folder).absolute()/'images'/f'{fingerprint(tensors)}.safetensors'
+    path = Path(folder).expanduser().absolute()/'images'/f'{fingerprint(tensors)}.safetensors'
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     if not path.exists(): atomic_write(path, lambda p: save_file(tensors, p))
     return path
@@ -183,8 +183,8 @@ def attack_in_parallel(
     wanted = check_targets(targets, data.y, len(data.class_names))
     images, n_classes = str(keep_images(data, shards)), len(data.class_names)
     job = Job(network=absolute(network), network_key=fingerprint(plain(model)), images=images, n_classes=n_classes,
-              attack=attack, shards=str(Path(shards).absolute()), settings=dict(epsilon=epsilon, seed=seed),
-              device=str(device), threads=whole(threads, 'threads'))
+              attack=attack, shards=str(Path(shards).expanduser().absolute()), device=str(device),
+              settings=dict(epsilon=epsilon, seed=seed), threads=whole(threads, 'threads'))
     right = (out.argmax(1) == data.y) & ~undecided(out) # the others are not attacked
     parts = right.nonzero()[:, 0].split(whole(batch_size, 'batch_size'))
     tasks = [(job, p.tolist(), None if wanted is None else wanted[p].tolist()) for p in parts if len(p)]
@@ -248,11 +248,12 @@ def workers_of(
 ) -> Iterator: # inside `with`: `Workers`
     "The workers of a Dask cluster; `ImportError` without distributed, `ValueError` where nobody works there"
     check_out(Path(folder)/'file', 'folder')
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    folder = Path(folder).expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
     with _connected(address) as client:
-        found = client.run(_about, str(Path(folder).absolute()))
+        found = client.run(_about, str(folder))
         blind = [worker for worker, (*_, sees) in found.items() if not sees]
-        if blind: raise ValueError(f'dask: the worker {blind[0]} does not see the folder {Path(folder).absolute()}')
+        if blind: raise ValueError(f'dask: the worker {blind[0]} does not see the folder {folder}')
         on_host = Counter(host for host, *_ in found.values())
         yield Workers(client.get_executor(pure=False), min(max(1, n//on_host[host]) for host, n, _ in found.values()))
 

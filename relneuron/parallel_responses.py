@@ -103,7 +103,7 @@ def observe_in_parallel(
     parts = check_images(x).split(whole(batch_size, 'batch_size'))
     check_index(index, len(x))
     if units is None: units = find_units(model, x)
-    shelf = block_shelf(Path(shards).absolute(), model, units, normalize)
+    shelf = block_shelf(Path(shards).expanduser().absolute(), model, units, normalize)
     left = [k for k, part in enumerate(parts) if not shelf.path(block_keys(part)).exists()]
     if left:
         job = Observing(network=absolute(network), network_key=fingerprint(plain(model)),

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import warnings
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -180,13 +181,23 @@ def fits(
     return all((fields['experiment'] | images).get(k) == v for k, v in plain.items())
 
 # %% ../nbs/081_records.ipynb #f02fa860
+def _as_asked(wanted): # settings as a record has them; `TypeError` or `ValueError` for what no record can have
+    if unknown := sorted(set(wanted) - {'train', 'test'} - {f.name for f in fields(Experiment)}):
+        raise ValueError(f'wanted: {", ".join(unknown)} is no setting of an Experiment')
+    found = {k: str(v) if isinstance(v, Path) else v for k, v in wanted.items()}
+    if isinstance(found.get('model'), torch.nn.Module): found['model'] = fingerprint(found['model'])
+    for k in ('train', 'test'):
+        if not isinstance(found.get(k, ''), str):
+            raise TypeError(f'{k}: expected the fingerprint of images, a string, got {type(found[k]).__name__}')
+    return found
+
 def read_record(
     folder, # where `run_experiment` wrote it
     name: str = 'exp1', # the experiment's
     **wanted # its settings; `model`: a network, its name or fingerprint; `train`, `test`: the images' fingerprints
 ) -> Record:
     "The one record made of this; `FileNotFoundError` where there is none, `ValueError` where there are several"
-    if isinstance(wanted.get('model'), torch.nn.Module): wanted['model'] = fingerprint(wanted['model'])
+    wanted = _as_asked(wanted)
     known = records_in(folder)
     fitting = [file for file, fields in known.items() if fits(fields, dict(wanted, name=name))]
     if not fitting:

@@ -14,6 +14,7 @@ from fastcore.basics import patch
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from .activations import channel_sums
@@ -22,6 +23,7 @@ from .layers import IMAGES_FIRST, channel_axis, gathered, hooked, layers_of, row
 from .observations import Responses, Units
 from .p_values import excess
 from .signals import NullScores
+from .trees import voter_weights
 
 # %% ../nbs/06g_slopes.ipynb #6bc1fda2
 _LEAST = 1e-12 # of a response
@@ -140,6 +142,13 @@ def __call__(self: SoftForest,
     return self.of_bundle(features, k)
 
 # %% ../nbs/06g_slopes.ipynb #761a928e
+def _mean_and_scale(step): # of a fitted `StandardScaler`
+    if type(step) is not StandardScaler:
+        raise TypeError(f'classifier: no slopes are known for a {type(step).__name__} before a network; use Distilled')
+    n = step.n_features_in_
+    mean, scale = step.mean_ if step.with_mean else np.zeros(n), step.scale_ if step.with_std else np.ones(n)
+    return torch.from_numpy(mean).float(), torch.from_numpy(scale).float()
+
 class _SoftNetwork:
     "A standardised `MLPClassifier` in torch"
     def __init__(self, pipeline):
@@ -147,7 +156,7 @@ class _SoftNetwork:
         if network.activation != 'relu' or network.out_activation_ != 'logistic':
             raise TypeError('classifier: expected a network of ReLUs with one output; use Distilled')
         self.layers = [tuple(torch.from_numpy(v).float() for v in p) for p in zip(network.coefs_, network.intercepts_)]
-        self.scaler = [tuple(torch.from_numpy(v).float() for v in (s.mean_, s.scale_)) for s in before]
+        self.scaler = [_mean_and_scale(step) for step in before]
     def anneal(self, share): pass
     def __call__(self, features):
         z = features.float()
@@ -176,7 +185,8 @@ def soft_classifier(
         return SoftForest(classifier, draw, seed=seed)
     if isinstance(classifier, VotingClassifier):
         voters = [soft_classifier(e, draw, seed) for e in classifier.estimators_]
-        return _SoftVotes(voters, classifier.weights or [1]*len(voters))
+        weights = voter_weights(classifier)
+        return _SoftVotes(voters, [1]*len(voters) if weights is None else weights)
     if isinstance(classifier, Pipeline) and isinstance(classifier[-1], MLPClassifier): return _SoftNetwork(classifier)
     raise TypeError(f'classifier: no slopes are known for a {type(classifier).__name__}; use Distilled')
 

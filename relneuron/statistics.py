@@ -29,12 +29,19 @@ def false_positive_interval(
     return tuple(int(v) for v in betabinom(n, n_calibration + 1 - k, k).interval(level))
 
 # %% ../nbs/05aa_statistics.ipynb #256c8a18
+def _pairs(a, b, dtype) -> tuple: # two arrays
+    "`ValueError` unless they are of the same images"
+    a, b = np.asarray(a, dtype=dtype), np.asarray(b, dtype=dtype)
+    if a.shape == b.shape and a.ndim == 1 and len(a): return a, b
+    raise ValueError(f'a, b: expected one value an image in both, got shapes {a.shape} and {b.shape}')
+
 def mcnemar(
     a, # (N,) bool: is the first verdict right?
     b, # (N,) bool: is the second?
 ) -> dict: # images only the first has right, only the second, and the p-value
     "McNemar's exact test of two verdicts on the same images"
     from scipy.stats import binomtest
+    a, b = _pairs(a, b, bool)
     first, second = int((a & ~b).sum()), int((b & ~a).sum())
     p = float(binomtest(first, first + second).pvalue) if first + second else 1.
     return dict(only_first=first, only_second=second, p=p)
@@ -46,6 +53,6 @@ def paired_wilcoxon(
 ) -> dict: # mean_first, mean_second, first_larger (share of the images), and p
     "Wilcoxon's signed-rank test, two-sided: is one measurement larger than the other on the same images?"
     from scipy.stats import wilcoxon
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    a, b = _pairs(a, b, float)
     p = float(wilcoxon(a, b).pvalue) if (a != b).any() else 1.
     return dict(mean_first=float(a.mean()), mean_second=float(b.mean()), first_larger=float((a > b).mean()), p=p)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .contract import threshold_at
-from .scores import threshold_rank
+from .scores import check_enough, threshold_rank
 
 # %% ../nbs/08eb_thresholds.ipynb #8d8ff2aa
 def found_at(
@@ -19,8 +19,10 @@ def found_at(
     attacked, # (M,) scores of attacked images
     fpr: float = .05, # the rate the threshold is set for
 ) -> float:
-    "The share of attacked images above the threshold that `calibrate` sets"
-    return float((np.asarray(attacked) > threshold_at(calibrate, fpr)).mean())
+    "The share of attacked images above the threshold that `calibrate` sets; one without a score counts as flagged"
+    attacked = np.asarray(attacked, dtype=float)
+    if not len(attacked): raise ValueError('attacked: expected at least one score')
+    return float((np.nan_to_num(attacked, nan=np.inf) > threshold_at(calibrate, fpr)).mean())
 
 # %% ../nbs/08eb_thresholds.ipynb #9d3b1fe8
 def bootstrap_interval(
@@ -32,8 +34,9 @@ def bootstrap_interval(
     seed: int = 0, # of the draws
 ) -> tuple: # (lowest, highest) share that is found
     "Percentile bootstrap of the share of attacked images that is found"
-    calibrate, attacked, generator = np.sort(calibrate), np.asarray(attacked), np.random.default_rng(seed)
     found_at(calibrate, attacked, fpr) # refuses what it refuses, once
+    calibrate, attacked = np.sort(calibrate), np.nan_to_num(np.asarray(attacked, dtype=float), nan=np.inf)
+    generator = np.random.default_rng(seed)
     n, rank = len(calibrate), int(threshold_at(np.arange(len(calibrate)), fpr)) # of the threshold in any n scores
     drawn = []
     for _ in range(draws):
@@ -53,6 +56,7 @@ def share_draws(
     "Shares above the threshold, of images and calibration images drawn anew"
     scores, calibration = np.sort(scores), np.sort(calibration)
     n, m = len(calibration), len(scores)
+    check_enough(calibration, fpr, 'scores')
     k = threshold_rank(n, fpr)
     thresholds = calibration[(n*generator.beta(k, n + 1 - k, DRAWS)).astype(int).clip(0, n - 1)]
     return generator.binomial(m, 1 - np.searchsorted(scores, thresholds, 'right')/m)/m
