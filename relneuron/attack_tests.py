@@ -63,7 +63,7 @@ def readout(
     span: float, # from the smallest to the largest of the network's logits
     closeness: float = .999, # share of the way from the inner points to the solution at which the border is
 ) -> tuple: # (F,) weights and a bias; None where these points cannot be separated
-    "A linear function that is above 0 for `outer` only, by a hair (Zimmermann et al. 2022, section 4)"
+    "Linear, above 0 for the solution, by a hair, and for no inner point (Zimmermann et al. 2022, section 4)"
     z = torch.cat([inner, outer]).double()
     mean, scale = z.mean(0), z.std(0).clamp_min(1e-3)
     logistic = LogisticRegression(C=1e4, solver='newton-cholesky', class_weight='balanced', max_iter=50)
@@ -146,7 +146,7 @@ class Problems:
     det: Turned # with the `Readouts` as its network
     x: Tensor # (N, C, H, W) clean images; all are class 0
     solution: Tensor # (N, C, H, W) on the surface of the ball
-    beyond: Tensor # (N, C, H, W) the same farther out
+    beyond: Tensor # (N, C, H, W) the same farther out; most are class 1
     epsilon: float # L-inf size of the balls
     asked: int # images that problems were asked for
     def __len__(self): return len(self.x)
@@ -154,6 +154,8 @@ class Problems:
         kind = 'must be flagged' if self.det.inverted else 'must pass'
         return f'{len(self)} problems of {self.asked} images, epsilon {self.epsilon:g}: class 1, and {kind}'
 
+    @property
+    def donors(self): return torch.cat([self.x, self.beyond]) # (2N, C, H, W) examples of both classes
     def try_on(self, attack, seed=0): # an attack on `det` → the `Evasion`: which problems it solves
         return evade(attack, self.det, self.x, torch.zeros(len(self), dtype=torch.int64), (self.epsilon,), seed,
                      show=False)
@@ -217,13 +219,13 @@ def attack_tests(
     det: Detector, # calibrated, with its network
     x: Tensor, # see `binarised`
     epsilon: float, # likewise
-    attacks: dict, # name → function of (a detector, examples of class 1 outside the balls) → attack on that detector
+    attacks: dict, # name → function of (a detector, the `donors` of its problems) → attack on that detector
     draws: int = 1000, # points of each ball that random search looks at
     seed: int = 0, # of the problems and of what is random in the attacks
     **how # see `binarised`
 ) -> list: # one dict a form and attack: form, attack, problems, solved, class_1; NaN where a form has no problems
     "The binarisation test and its inverted form (Zimmermann et al. 2022)"
-    def random(det, beyond): return RandomSearch(det, draws, targets=0, stop=True)
+    def random(det, donors): return RandomSearch(det, draws, targets=0, stop=True)
     rows, attacks = [], {**attacks, 'random': random}
     for form in ('normal', 'inverted'):
         try: problems = binarised(det, x, epsilon, form == 'inverted', seed=seed, **how)
@@ -233,5 +235,5 @@ def attack_tests(
             continue
         for name, make in attacks.items():
             row = dict(form=form, attack=name, problems=len(problems))
-            rows.append(row | _solved(problems, make(problems.det, problems.beyond), seed))
+            rows.append(row | _solved(problems, make(problems.det, problems.donors), seed))
     return rows
