@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from .adaptive import RandomSearch, evade
 from .contract import Detector
-from .core import check_images, frozen, listed, logits, number, plain, whole
+from .core import check_images, device_of, frozen, listed, logits, number, plain, whole
 from .observations import find_units
 from .surrogates import Surrogate, differentiable, surrogate_of
 
@@ -120,7 +120,7 @@ def surface_points(
     found, good = x.clone(), torch.zeros(len(x), dtype=torch.bool)
     for _ in range(tries):
         z = (x + epsilon/2*(2*torch.rand_like(x) - 1)).clamp(0, 1).requires_grad_()
-        features = net(z)
+        features = net(z.to(device_of(net))).cpu()
         up, = torch.autograd.grad((features*torch.randn_like(features)).sum(), z)
         up = torch.where(up == 0, torch.randn_like(up), up) # where no feature looks
         z = (x + epsilon*up.sign()).clamp(0, 1)
@@ -173,7 +173,7 @@ def _readouts(net, x, epsilon, outer, inner, **how): # outer: (n, 2, C, H, W) â†
     found = []
     for image, two in zip(x, outer):
         inside = inner_points(image, epsilon, whole(inner, 'inner', 2))
-        with torch.no_grad(): features = net(inside), net(two)
+        with torch.no_grad(): features = [net(points.to(device_of(net))).cpu() for points in (inside, two)]
         found.append(readout(*features, **how))
     return found
 
@@ -202,7 +202,7 @@ def binarised(
     rows, found = [i for i, r in zip(rows.tolist(), found) if r is not None], [r for r in found if r is not None]
     if not rows: raise NoProblems('x: no problem could be made of any of these images')
     weight, bias = (torch.stack(v) for v in zip(*found))
-    turned = Turned(Readouts(net, x[rows], weight, bias).eval(), det, inverted)
+    turned = Turned(Readouts(net, x[rows], weight, bias).to(device_of(net)).eval(), det, inverted)
     return Problems(turned, x[rows], solution[rows], beyond[rows], epsilon, len(x))
 
 # %% ../nbs/06hb_attack_tests.ipynb #5d0c7a10
