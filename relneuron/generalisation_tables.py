@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LABELS', 'SHORT', 'label', 'row_name', 'figures', 'main_rows', 'attack_table', 'show_attack_table', 'seen_table',
-           'interval_table', 'group_table', 'kinds_table', 'verdicts_of', 'found_without']
+           'lost_table', 'interval_table', 'group_table', 'kinds_table', 'verdicts_of', 'found_without']
 
 # %% ../nbs/08i_generalisation_tables.ipynb #3e3ad791
 import numpy as np
@@ -123,6 +123,17 @@ def seen_table(
         else: parts[family, 'shown'] = pd.Series(shown, dtype=float)
         parts[family, 'left out'] = pd.Series(left, dtype=float)
     return pd.DataFrame(parts).set_axis([row_name(d) for d in table.index.unique('detector')])
+
+# %% ../nbs/08i_generalisation_tables.ipynb #3227f91a
+def lost_table(
+    record: Record, # of the generalisation study
+    fpr: float = RATES[0], # see `figures`
+): # a data frame: a row a detector that learns from attacks, a column a family
+    "What leaving a family out costs: the share found of it where it was shown, less that where it was not"
+    import pandas as pd
+    seen = seen_table(record, fpr)
+    shown = [family for family, which in seen.columns if which == 'shown']
+    return pd.DataFrame({f: seen[f, 'shown'] - seen[f, 'left out'] for f in shown}).dropna()
 
 # %% ../nbs/08i_generalisation_tables.ipynb #7e1a7ba0
 def interval_table(
