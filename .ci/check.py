@@ -148,21 +148,20 @@ def private_names(tree):
         if isinstance(n, ast.Attribute) and n.attr.startswith('_') and not n.attr.startswith('__'):
             if isinstance(n.value, ast.Name) and n.value.id in modules: yield n.lineno, f'uses {n.value.id}.{n.attr}'
 
-def drawn(cell, flags=('slow', 'bench', 'models', 'export', 'exporti')):
-    "What a cell that is a test calls to draw numbers without a generator, and whether it sets the seed"
-    if cell.flags & set(flags): return [], False
-    calls = [(getattr(n.func, 'attr', getattr(n.func, 'id', '')), n) for n in ast.walk(cell.tree) if isinstance(n, ast.Call)]
-    given = lambda n: any(k.arg == 'generator' for k in n.keywords)
-    of_torch = lambda n: isinstance(n.func, ast.Attribute) and getattr(n.func.value, 'id', '') == 'torch'
-    found = [name for name, n in calls if name in LAYERS or (name in DRAWS and of_torch(n) and not given(n))]
-    return found, any(name == 'manual_seed' for name, _ in calls)
+def draws(call):
+    "The name of what a call draws from torch's own generator, or nothing"
+    name, of = getattr(call.func, 'attr', getattr(call.func, 'id', '')), getattr(call.func, 'value', None)
+    own = getattr(of, 'id', '') == 'torch' and all(k.arg != 'generator' for k in call.keywords)
+    return name if name in LAYERS or name in DRAWS and own else ''
 
 def unseeded(cells):
     "nbdev_test runs several notebooks in one process: what a seed does not set depends on those that ran before"
     for cell in cells:
-        found, seed = drawn(cell)
-        if seed: return
-        if found: yield f'{cell.where}: {found[0]} draws numbers, and no cell up to here sets a seed'
+        if cell.flags & {'slow', 'bench', 'models', 'export', 'exporti'}: continue # no test, or only where it is asked for
+        calls = [n for n in ast.walk(cell.tree) if isinstance(n, ast.Call)]
+        if any(getattr(n.func, 'attr', '') == 'manual_seed' for n in calls): return
+        if found := [*filter(None, map(draws, calls))]:
+            yield f'{cell.where}: {found[0]} draws numbers, and no cell up to here sets a seed'
 
 def check_notebook(cells):
     "Faults of one notebook"

@@ -10,7 +10,6 @@ __all__ = ['DETECTORS', 'ATTACKERS', 'FIRST', 'AdaptiveStudy', 'fitted', 'evaded
 # %% ../nbs/08j_adaptive_study.ipynb #b279d44b
 import json
 import time
-import warnings
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -35,6 +34,7 @@ from .margin import RelevantMarginDetector, trees_and_networks
 from .models import load_model
 from .nic import NIC
 from .presets import make_attack
+from .records import json_in
 
 # %% ../nbs/08j_adaptive_study.ipynb #0e88b543
 DETECTORS = {
@@ -253,11 +253,6 @@ def _joined(records): # of one study, the first written first; of a pair that se
     return records[-1] | dict(adaptive=study, rows=[*rows.values()], detectors=[*detectors.values()])
 
 # %% ../nbs/08j_adaptive_study.ipynb #d6873392
-def _records_in(folder, pattern): # as `json` reads them
-    for path in sorted(Path(folder).expanduser().glob(pattern)):
-        try: yield json.loads(path.read_text())
-        except ValueError as e: warnings.warn(f'{path}: damaged; passed over: {e}', stacklevel=3)
-
 def read_adaptive(
     folder, # where `run_adaptive` wrote to
     data: str = 'mnist', # of the study
@@ -266,8 +261,8 @@ def read_adaptive(
 ) -> dict: # the record
     "The record of a study, with the pairs of all that differ in nothing else; the last one written of several studies"
     model, studies = model or f'lenet-{data}', {}
-    found = list(_records_in(folder, f'adaptive-{data}-*.json'))
-    for record in sorted(found, key=lambda record: record['written']):
+    found = json_in(folder, f'adaptive-{data}-*.json')
+    for record in sorted(found.values(), key=lambda record: record['written']):
         if record['adaptive']['model'] == model: studies.setdefault(_asked(record), []).append(record)
     found = map(_joined, studies.values())
     found = [r for r in found if detector is None or any(row['detector'] == detector for row in r['rows'])]

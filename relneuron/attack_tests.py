@@ -169,6 +169,11 @@ def _check_apart(x, reach): # of the balls
     raise ValueError(f'x: {pair} are within {far.min():.2f}; expected more than {2*reach:g}')
 
 # %% ../nbs/06hb_attack_tests.ipynb #6b8d57f0
+def _solutions(asked, net, x, sizes, tries): # which images have both; points of the smaller ball, and of the larger
+    (solution, good), (beyond, usable) = (surface_points(asked, net, x, size, tries) for size in sizes)
+    rows = (good & usable).nonzero()[:, 0]
+    return rows, solution[rows], beyond[rows]
+
 def _readouts(net, x, epsilon, outer, inner, **how): # outer: (n, 2, C, H, W) → list: a readout of each image, or None
     found = []
     for image, two in zip(x, outer):
@@ -195,15 +200,15 @@ def binarised(
     low, high = logits(det.model, x, show=False).aminmax()
     with torch.random.fork_rng(devices=[]), frozen(net):
         torch.manual_seed(seed)
-        (solution, good), (beyond, usable) = (surface_points(asked, net, x, e, tries) for e in (epsilon, far*epsilon))
-        rows, outer = (good & usable).nonzero()[:, 0], torch.stack([solution, beyond], 1)
-        span = (high - low).item()
-        found = _readouts(net, x[rows], epsilon, outer[rows], inner, span=span, closeness=closeness)
-    rows, found = [i for i, r in zip(rows.tolist(), found) if r is not None], [r for r in found if r is not None]
-    if not rows: raise NoProblems('x: no problem could be made of any of these images')
-    weight, bias = (torch.stack(v) for v in zip(*found))
-    turned = Turned(Readouts(net, x[rows], weight, bias).to(device_of(net)).eval(), det, inverted)
-    return Problems(turned, x[rows], solution[rows], beyond[rows], epsilon, len(x))
+        rows, solution, beyond = _solutions(asked, net, x, (epsilon, far*epsilon), tries)
+        how, outer = dict(span=(high - low).item(), closeness=closeness), torch.stack([solution, beyond], 1)
+        found = _readouts(net, x[rows], epsilon, outer, inner, **how)
+    kept = [k for k, r in enumerate(found) if r is not None]
+    if not kept: raise NoProblems('x: no problem could be made of any of these images')
+    clean, solution, beyond = (points[kept] for points in (x[rows], solution, beyond))
+    weight, bias = (torch.stack(v) for v in zip(*(found[k] for k in kept)))
+    readouts = Readouts(net, clean, weight, bias).to(device_of(net)).eval()
+    return Problems(Turned(readouts, det, inverted), clean, solution, beyond, epsilon, len(x))
 
 # %% ../nbs/06hb_attack_tests.ipynb #5d0c7a10
 class NoProblems(ValueError):

@@ -9,8 +9,9 @@ __all__ = ['MaximumSoftmax', 'LogitMargin', 'SmallMargin', 'LargeMargin', 'TwoSi
 import torch
 from torch import Tensor
 
+from .arrivals import Noting
 from .contract import Detector, check_scores
-from .core import batches, frozen, images_of, listed, loader_of, outputs_of
+from .core import batches, frozen, listed, outputs_of
 from .signals import UnusualMargin, lead
 
 # %% ../nbs/06_baselines.ipynb #85871d6f
@@ -57,22 +58,15 @@ class LargeMargin(_Confidence):
     def _of_logits(self, out): return lead(out)
 
 # %% ../nbs/06_baselines.ipynb #2e898db9
-class _Heard:
-    "A loader's images on their way, a batch at a time: their logits are noted"
-    def __init__(self, det, x): self.det, self.parts, self.outs = det, loader_of(x), []
-    def __iter__(self):
-        for batch in self.parts:
-            self.outs.append(_outputs(self.det.model, images_of(batch), self.det.batch_size))
-            yield batch
-
 class TwoSidedMargin(_Confidence):
     "How far the lead of the largest logit is from that of clean images, below or above; see `UnusualMargin`"
     def _of_logits(self, out): return self.usual_.of(out)
     def learn(self, clean, attacked, y): self.usual_ = UnusualMargin.fit(clean.logits)
     def fit(self, x, x_adv=None, y=None): # neither x_adv nor y is looked at
-        heard = x if isinstance(x, Tensor) else _Heard(self, x)
-        super().fit(heard)
-        out = _outputs(self.model, x, self.batch_size) if heard is x else torch.cat(heard.outs)
+        def heard(images): return _outputs(self.model, images, self.batch_size)
+        arriving = x if isinstance(x, Tensor) else Noting(x, heard)
+        super().fit(arriving)
+        out = heard(x) if arriving is x else torch.cat(arriving.noted)
         bad = (~out.isfinite().all(1)).nonzero()[:, 0].tolist()
         if bad: raise ValueError(f'x: expected finite logits, got others for image {listed(bad)}: leave them out')
         self.usual_ = UnusualMargin.fit(out)

@@ -12,10 +12,10 @@ from fastcore.basics import patch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from .arrivals import gathered_images, near_hashes
+from .arrivals import Noting, gathered_images, near_hashes
 from .baselines import LargeMargin, SmallMargin
 from .contract import Detector
-from .core import batches, check_labels, check_seed, images_of, loader_of, logits, number
+from .core import batches, check_labels, check_seed, logits, number
 from .feature_squeezing import FeatureSqueezing
 from .general import GeneralDetector
 from .judging import harmless_versions
@@ -215,14 +215,6 @@ def _fused_versions(self: Combined, x): # scores of harmless versions of these i
     versions = self._versions(x) if self.harmless else ()
     return self.fused(self.p_values(versions)) if len(versions) else np.zeros(0)
 
-class _Calibrating:
-    "A loader's images on their way, a batch at a time: scores of their harmless versions are noted"
-    def __init__(self, det, x): self.det, self.parts, self.harmless = det, loader_of(x), []
-    def __iter__(self):
-        for batch in self.parts:
-            yield batch
-            self.harmless.append(self.det._fused_versions(images_of(batch)))
-
 @patch
 def calibrate(self: Combined,
     x, # (N, C, H, W) clean images, or a loader, that `fit` has not seen
@@ -232,9 +224,7 @@ def calibrate(self: Combined,
     self.check_fitted()
     self.check_network()
     check_enough(x, fpr)
-    if isinstance(x, Tensor):
-        scores = self.fresh_scores(x, fpr)
-        return self.set_threshold(scores, fpr, self._fused_versions(x))
-    arriving = _Calibrating(self, x)
+    arriving = x if isinstance(x, Tensor) else Noting(x, self._fused_versions)
     scores = self.fresh_scores(arriving, fpr)
-    return self.set_threshold(scores, fpr, np.concatenate([*arriving.harmless, ()]))
+    harmless = self._fused_versions(x) if arriving is x else np.concatenate(arriving.noted)
+    return self.set_threshold(scores, fpr, harmless)

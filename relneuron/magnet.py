@@ -78,7 +78,8 @@ def train_autoencoder(
     "Learn to give back clean images from noisy ones (Meng and Chen 2017)"
     random, optimizer, losses = torch.Generator().manual_seed(seed), torch.optim.Adam(net.parameters(), lr), []
     noisy = (x + noise*torch.randn(x.shape, generator=random)).clamp_(0, 1)
-    with torch.enable_grad(), torch.backends.cudnn.flags(True, False, deterministic=True, allow_tf32=False):
+    repeatable = dict(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with torch.enable_grad(), torch.backends.cudnn.flags(**repeatable):
         for epoch in progress(range(epochs), desc='autoencoder'):
             order = torch.randperm(len(x), generator=random).split(train_batch)
             steps = [_step(net, noisy[rows], x[rows], optimizer)*len(rows) for rows in order]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .checks import check_images, progress, whole
 from .core import fingerprint, image_hashes, plain
 from .observations import Responses, Units, check_index, find_units, observing
-from .parallel import Task, absolute, all_done, keep_tensors, limited, network_at
+from .parallel import Task, absolute, all_done, keep_tensors, limited, network_at, whole_path
 from .shards import KeyedTensors
 
 # %% ../nbs/03c_parallel_responses.ipynb #21226fa8
@@ -103,7 +103,7 @@ def observe_in_parallel(
     parts = check_images(x).split(whole(batch_size, 'batch_size'))
     check_index(index, len(x))
     if units is None: units = find_units(model, x)
-    shelf = block_shelf(Path(shards).expanduser().absolute(), model, units, normalize)
+    shelf = block_shelf(whole_path(shards), model, units, normalize)
     left = [k for k, part in enumerate(parts) if not shelf.path(block_keys(part)).exists()]
     if left:
         job = Observing(network=absolute(network), network_key=fingerprint(plain(model)),
